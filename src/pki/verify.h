@@ -1,0 +1,63 @@
+/* The verdict on a server's chain: libcrypto's X509_verify_cert, remembered by hash of chain,
+ * store generation, purpose and name, and judged again against the clock at each use. */
+#ifndef PKI_VERIFY_H
+#define PKI_VERIFY_H
+
+#include "base/buf.h"
+
+struct trust; /* an immutable, counted set of roots; may be read by many threads */
+/* PEM text of any size; certificates that libcrypto cannot read are skipped and counted in *skipped. */
+int trust_new(struct bytes pem, struct trust **out, size_t *count, size_t *skipped,
+	      struct err *e) MUST_CHECK;
+struct trust *trust_ref(struct trust *t);
+void trust_free(struct trust *t);
+/* The roots in it never accept this one (our own bump root), even when the file has it. */
+int trust_exclude(struct trust *t, struct bytes der, struct err *e) MUST_CHECK;
+
+enum verify_result {
+	VERIFY_OK,
+	VERIFY_EXPIRED,
+	VERIFY_NOT_YET_VALID,
+	VERIFY_WRONG_NAME,
+	VERIFY_UNKNOWN_ISSUER,
+	VERIFY_SELF_SIGNED,
+	VERIFY_INCOMPLETE, /* an intermediate is missing */
+	VERIFY_WRONG_PURPOSE,
+	VERIFY_WEAK, /* key or signature below the floor */
+	VERIFY_UNREADABLE,
+	VERIFY_OTHER,
+};
+
+struct verify_request {
+	const struct bytes *der; /* leaf first, as the server sent them */
+	size_t count;
+	struct bytes
+		name;  /* host name or literal address that the client wants; empty: not checked */
+	int64_t now_s; /* UNIX seconds */
+};
+struct verdict {
+	enum verify_result
+		result; /* the first that matters: unreadable, issuer, then purpose, weak, dates, name */
+	unsigned
+		faults; /* 1u << each result that holds, so that "expired and wrong name" can be told */
+	char reason[200]; /* one sentence, escaped */
+	bool completed; /* intermediates that the server did not send were added from those seen before */
+};
+
+struct verifier; /* caches; one a thread */
+struct verifier_options {
+	struct trust *trust;	  /* counted */
+	size_t max_verdicts;	  /* 0: 4096 */
+	size_t max_intermediates; /* 0: 1024 */
+};
+int verifier_new(const struct verifier_options *o, struct verifier **out, struct err *e) MUST_CHECK;
+void verifier_free(struct verifier *v);
+/* Always gives a verdict; fails only with ERR_NOMEM. */
+int verifier_check(struct verifier *v, const struct verify_request *req, struct verdict *out,
+		   struct err *e) MUST_CHECK;
+/* The chain to show to a client: as sent, completed from intermediates seen when that is possible.
+ * der entries borrow from the request and from the verifier until its next call. */
+int verifier_complete(struct verifier *v, const struct verify_request *req, struct bytes *der,
+		      size_t max, size_t *count, struct err *e) MUST_CHECK;
+
+#endif
