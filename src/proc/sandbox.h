@@ -1,0 +1,27 @@
+/* What a role process may ask of the kernel, from the moment it has all it needs (seccomp filters by
+ * libseccomp). A call that only an intruder makes ends the process at once (SIGSYS); one that is not
+ * listed fails with ENOSYS. Irreversible, for all threads of the process, also those to come. */
+#ifndef PROC_SANDBOX_H
+#define PROC_SANDBOX_H
+
+#include "base/err.h"
+
+/* False when built with -Dsandbox=false (sanitized builds: LeakSanitizer traces its own process):
+ * the functions below then succeed and do nothing. */
+bool sandbox_available(void);
+
+enum sandbox_role {
+	/* The proxy's threads: sockets of IPv4 and IPv6, the descriptors that it has, memory, time.
+	 * No open, no exec, no new process, no look at others. All files, resolver configuration and
+	 * trust stores are loaded and all threads but short-lived ones are made before. */
+	SANDBOX_WORKER,
+	/* The holder of the CA key: files, memory, time, the sockets that it has. No network, no exec,
+	 * no new process. */
+	SANDBOX_KEEPER,
+};
+
+/* Sets NO_NEW_PRIVS and the filter. Fails with ERR_SYSTEM, ERR_NOMEM; the process must then not go
+ * on. */
+int sandbox_enter(enum sandbox_role role, struct err *e) MUST_CHECK;
+
+#endif
