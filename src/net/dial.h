@@ -21,6 +21,8 @@ struct resolver_options {
 	size_t host_count;
 	struct bytes hosts_file; /* the text of /etc/hosts */
 	int64_t timeout_ns;	 /* of a whole question; 0: 5 s */
+	/* "192.0.2.1:5353,[2001:db8::1]:53" instead of those of resolv.conf (tests, labs); NULL: none */
+	const char *dns_servers;
 };
 int resolver_new(struct loop *l, const struct resolver_options *o, struct resolver **out,
 		 struct err *e) MUST_CHECK;
@@ -41,6 +43,25 @@ enum dial_result {
 	DIAL_FAULT,  /* our own: memory, descriptors */
 };
 const char *dial_result_text(enum dial_result r); /* "connection refused" */
+
+/* What is known of a name, for one family of addresses; everything borrows. */
+struct resolve_answer {
+	enum addr_family family;
+	enum dial_result result;  /* DIAL_OK, DIAL_NO_NAME, DIAL_DNS_FAILED, DIAL_FAULT */
+	const struct addr *addrs; /* without port; at most RESOLVE_MAX; none unless DIAL_OK */
+	size_t count;
+	struct bytes detail; /* one sentence when it is not DIAL_OK */
+};
+/* Called exactly twice, once a family, in the order in which they become known; never from inside
+ * resolve_start. After the second call the question is gone. */
+typedef void resolve_fn(void *ctx, const struct resolve_answer *a);
+/* Asks for both families: our hosts, /etc/hosts, localhost (RFC 6761, 6.3: loopback, never the
+ * network), .onion (RFC 7686: no such name), what was answered less than its TTL and 60 s ago, then
+ * DNS, where equal questions share one. name: letters, digits, hyphens, underscores and dots, any
+ * case, a dot at its end or not; anything else is DIAL_NO_NAME. */
+int resolve_start(struct resolver *r, struct bytes name, resolve_fn *fn, void *ctx,
+		  struct resolve **out, struct err *e) MUST_CHECK;
+void resolve_cancel(struct resolve *q); /* fn is not called any more; also NULL */
 
 struct dial_options {
 	struct resolver *resolver;

@@ -11,8 +11,10 @@ struct loop_timer;
 struct loop_signal;
 
 int loop_new(struct loop **out, struct err *e) MUST_CHECK;
-void loop_free(struct loop *l); /* all watches, timers and signals were freed before */
-void loop_run(struct loop *l);	/* until loop_stop */
+/* All watches, timers and signals were freed before; what was posted or put off and did not run yet
+ * never will. Also NULL. */
+void loop_free(struct loop *l);
+void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);
 int64_t
 loop_mono_ns(const struct loop *l); /* of this turn of the loop; does not move during a callback */
