@@ -17,6 +17,8 @@ struct key_pair {
 };
 int key_pair_make(enum key_kind kind, struct key_pair *out,
 		  struct err *e) MUST_CHECK; /* slow for RSA */
+/* From PKCS#8, PEM or DER; the kind is found out. Fails with ERR_KEY when it is none of the kinds. */
+int key_pair_load(struct bytes pkcs8, struct key_pair *out, struct err *e) MUST_CHECK;
 void key_pair_fini(struct key_pair *k);
 
 /* A signing authority: certificate and key. */

@@ -49,6 +49,10 @@ struct verifier_options {
 	struct trust *trust;	  /* counted */
 	size_t max_verdicts;	  /* 0: 4096 */
 	size_t max_intermediates; /* 0: 1024 */
+	/* Keys and signatures of less strength are VERIFY_WEAK. 0: 112 bits, which is what the
+	 * distributions' own libraries ask for: RSA 2048, EC P-224, SHA-224; never MD5 or SHA-1 but
+	 * in a root's own signature. 80: also RSA 1024. */
+	unsigned floor_bits;
 };
 int verifier_new(const struct verifier_options *o, struct verifier **out, struct err *e) MUST_CHECK;
 void verifier_free(struct verifier *v);
