@@ -8,16 +8,22 @@
 
 #define FIRST_SIZE 256
 
-void buf_fini(struct buf *b)
+static void release(struct buf *b)
 {
 	if (b->secret && b->storage)
-		mem_wipe(b->storage, b->cap);
+		mem_wipe(b->storage, b->cap + 1);
 	mem_free(b->storage);
+}
+
+void buf_fini(struct buf *b)
+{
+	release(b);
 	b->p = b->storage = NULL;
 	b->n = b->cap = 0;
 }
 
-static size_t offset(const struct buf *b)
+/* How many bytes at the front of the storage were taken already. */
+static size_t taken(const struct buf *b)
 {
 	return b->storage ? (size_t)(b->p - b->storage) : 0;
 }
@@ -25,41 +31,66 @@ static size_t offset(const struct buf *b)
 /* Moves the bytes to the start of the storage. */
 static void compact(struct buf *b)
 {
-	if (b->n)
-		memmove(b->storage, b->p, b->n);
+	size_t moved = taken(b);
+
+	memmove(b->storage, b->p, b->n);
 	b->p = b->storage;
+	/* A copy stays behind where the bytes ended before. */
+	if (b->secret)
+		mem_wipe(b->p + b->n, moved);
+}
+
+/* The slack above the limit is what makes compaction cheap: when the memory is as large as it may
+ * be and a legal reserve does not fit, max / 2 bytes or more were taken since the last move, and
+ * at most max are moved now. */
+static size_t most(const struct buf *b)
+{
+	return b->max <= SIZE_MAX / 2 ? b->max + b->max / 2 : b->max;
+}
+
+/* Twice as large as now, and large enough for need bytes, which are within the limit. */
+static size_t next_size(const struct buf *b, size_t need)
+{
+	size_t size = b->cap ? b->cap : FIRST_SIZE / 2;
+
+	do
+		size = size > most(b) / 2 ? most(b) : size * 2;
+	while (size < need);
+	return size;
 }
 
 static int grow(struct buf *b, size_t need, struct err *e)
 {
-	size_t cap = b->cap ? b->cap : FIRST_SIZE;
-	uint8_t *p;
+	size_t size = next_size(b, need);
+	/* One more byte for the NUL that buf_printf cannot avoid. Not zeroed: it would cost more
+	 * than what a busy connection does with it. */
+	uint8_t *p = mem_resize(NULL, size + 1);
 
-	while (cap < need)
-		cap = cap > b->max / 2 ? b->max : cap * 2;
-	if (cap > b->max && b->max >= need)
-		cap = b->max;
-	p = mem_new_array(1, cap);
 	if (!p)
-		return FAIL(e, NOMEM, "a buffer of %zu bytes", cap);
+		return FAIL(e, NOMEM, "a buffer of %zu bytes", size);
 	if (b->n)
 		memcpy(p, b->p, b->n);
-	if (b->secret && b->storage)
-		mem_wipe(b->storage, b->cap);
-	mem_free(b->storage);
+	release(b);
 	b->storage = b->p = p;
-	b->cap = cap;
+	b->cap = size;
 	return 0;
+}
+
+/* Compacting pays when no more bytes are moved than twice those taken since the last time (or so
+ * few that nothing else matters), and there is no choice when the memory may not grow. */
+static bool should_compact(const struct buf *b, size_t need)
+{
+	return need <= b->cap && (b->n / 2 <= taken(b) || b->n <= FIRST_SIZE || b->cap == most(b));
 }
 
 int buf_reserve(struct buf *b, size_t n, uint8_t **room, struct err *e)
 {
 	if (n > b->max - b->n)
-		return FAIL(e, LIMIT, "a buffer may hold %zu bytes, not %zu", b->max, b->n + n);
-	if (b->cap - offset(b) - b->n < n) {
-		if (b->cap >= b->n + n && offset(b) >= b->cap / 2)
-			compact(b);
-		else if (b->cap >= b->n + n && b->n < FIRST_SIZE)
+		return FAIL(e, LIMIT,
+			    "a buffer may hold %zu bytes: %zu are in it, %zu more do not fit",
+			    b->max, b->n, n);
+	if (!b->storage || b->cap - taken(b) - b->n < n) {
+		if (b->storage && should_compact(b, b->n + n))
 			compact(b);
 		else if (grow(b, b->n + n, e) < 0)
 			return -1;
@@ -70,7 +101,7 @@ int buf_reserve(struct buf *b, size_t n, uint8_t **room, struct err *e)
 
 void buf_commit(struct buf *b, size_t n)
 {
-	assert(b->cap - offset(b) - b->n >= n);
+	assert(n <= b->max - b->n && n <= b->cap - taken(b) - b->n);
 	b->n += n;
 }
 
@@ -98,7 +129,7 @@ int buf_printf(struct buf *b, struct err *e, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return FAIL(e, LIMIT, "a text cannot be formatted");
-	if (buf_reserve(b, (size_t)n + 1, &room, e) < 0)
+	if (buf_reserve(b, (size_t)n, &room, e) < 0)
 		return -1;
 	va_start(ap, fmt);
 	vsnprintf((char *)room, (size_t)n + 1, fmt, ap);
@@ -110,7 +141,9 @@ int buf_printf(struct buf *b, struct err *e, const char *fmt, ...)
 void buf_take(struct buf *b, size_t n)
 {
 	assert(n <= b->n);
-	if (b->secret && n)
+	if (n == 0)
+		return;
+	if (b->secret)
 		mem_wipe(b->p, n);
 	b->p += n;
 	b->n -= n;

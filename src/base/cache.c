@@ -1,5 +1,7 @@
 #include "base/cache.h"
 
+#include <assert.h>
+
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -26,6 +28,7 @@ int cache_new(const struct cache_options *options, struct cache **out, struct er
 {
 	struct cache *c = mem_new(sizeof(*c));
 
+	assert(options->max_entries > 0);
 	if (!c)
 		return FAIL(e, NOMEM, "a cache");
 	c->options = *options;

@@ -13,6 +13,26 @@ static const struct {
 #undef ERR_ROW
 };
 
+/* Where a sentence was cut, half a UTF-8 character may be left: it goes too. */
+static void mend_cut(char *text, size_t size)
+{
+	size_t n = strnlen(text, size), start = n;
+	uint8_t lead;
+
+	if (n + 1 < size)
+		return;
+	while (start && (text[start - 1] & 0xc0) == 0x80)
+		start--;
+	if (start && (text[start - 1] & 0xc0) == 0xc0)
+		start--;
+	else
+		return;
+	/* A lead byte with k ones begins a character of k bytes. */
+	lead = (uint8_t)text[start];
+	if (n - start != (lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2))
+		text[start] = 0;
+}
+
 int err_set(struct err *e, enum err_code code, int sys, const char *origin, const char *fmt, ...)
 {
 	va_list ap;
@@ -28,6 +48,7 @@ int err_set(struct err *e, enum err_code code, int sys, const char *origin, cons
 	va_end(ap);
 	if (sys && n >= 0 && (size_t)n < sizeof(e->sentence))
 		snprintf(e->sentence + n, sizeof(e->sentence) - (size_t)n, ": %s", strerror(sys));
+	mend_cut(e->sentence, sizeof(e->sentence));
 	return -1;
 }
 
@@ -45,6 +66,7 @@ int err_ctx(struct err *e, const char *fmt, ...)
 	va_end(ap);
 	if (n >= 0 && (size_t)n < sizeof(e->sentence))
 		snprintf(e->sentence + n, sizeof(e->sentence) - (size_t)n, ": %s", before);
+	mend_cut(e->sentence, sizeof(e->sentence));
 	return -1;
 }
 

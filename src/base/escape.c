@@ -95,26 +95,30 @@ int escape_add(struct buf *out, struct bytes text, struct err *e)
 
 const char *escape_to(char *out, size_t size, struct bytes text)
 {
-	size_t at = 0;
+	static const char dots[] = "...";
+	size_t at = 0, cut = 0; /* cut: the last place between characters where the dots fit */
 
+	if (size == 0)
+		return out;
 	while (text.n) {
 		uint8_t one[16];
 		size_t used, n = escape_one(text, one, &used);
-		bool last = used == text.n;
 
-		if (at + n + (last ? 1 : 4) > size) {
-			if (at + 4 <= size) {
-				memcpy(out + at, "...", 3);
-				at += 3;
+		if (at + n >= size) {
+			at = cut;
+			if (cut + sizeof(dots) <= size) {
+				memcpy(out + cut, dots, sizeof(dots) - 1);
+				at += sizeof(dots) - 1;
 			}
 			break;
 		}
 		memcpy(out + at, one, n);
 		at += n;
+		if (at + sizeof(dots) <= size)
+			cut = at;
 		text = bytes_slice(text, used, text.n);
 	}
-	if (size)
-		out[at < size ? at : size - 1] = 0;
+	out[at] = 0;
 	return out;
 }
 

@@ -1,17 +1,19 @@
 /* The one escaper for text from the network (URL, header, SNI, certificate, process name) on its
- * way to a terminal or a log: control characters, DEL, ESC, the bidirectional marks and invalid
- * UTF-8 become \xNN for each byte, a backslash becomes \\; valid UTF-8 passes. */
+ * way to a terminal or a log: control characters (C0, DEL, C1), the marks that change the direction
+ * of text, zero-width characters, line separators and invalid UTF-8 become \xNN for each byte, a
+ * backslash becomes \\; other valid UTF-8 passes. */
 #ifndef BASE_ESCAPE_H
 #define BASE_ESCAPE_H
 
 #include "base/buf.h"
 
+/* Fails as buf_add does; out then holds a part. */
 int escape_add(struct buf *out, struct bytes text, struct err *e) MUST_CHECK;
 /* Into a fixed room of size bytes, NUL at the end; cut off between characters when too long, with
  * "..." at the end. Returns out. */
 const char *escape_to(char *out, size_t size, struct bytes text);
 /* As the content of a JSON string (RFC 8259, 7), without the quotes: invalid UTF-8 becomes U+FFFD,
- * control characters and bidirectional marks \u00NN. */
+ * what escape_add escapes becomes \uNNNN. Fails as buf_add does; out then holds a part. */
 int escape_json(struct buf *out, struct bytes text, struct err *e) MUST_CHECK;
 
 #endif

@@ -32,6 +32,15 @@ static void sip_word(struct sip *s, uint64_t word)
 	s->v0 ^= word;
 }
 
+static uint64_t little_endian(struct bytes b, size_t from, size_t n)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v |= (uint64_t)b.p[from + i] << (8 * i);
+	return v;
+}
+
 void hash_seed(struct hash_key key)
 {
 	seed = key;
@@ -41,18 +50,11 @@ uint64_t hash_bytes(struct bytes b)
 {
 	struct sip s = { seed.k0 ^ 0x736f6d6570736575, seed.k1 ^ 0x646f72616e646f6d,
 			 seed.k0 ^ 0x6c7967656e657261, seed.k1 ^ 0x7465646279746573 };
-	uint64_t last = (uint64_t)b.n << 56;
-	size_t i = 0;
+	size_t whole = b.n & ~(size_t)7;
 
-	for (; i + 8 <= b.n; i += 8) {
-		uint64_t word;
-
-		memcpy(&word, b.p + i, 8);
-		sip_word(&s, word);
-	}
-	for (size_t k = 0; i + k < b.n; k++)
-		last |= (uint64_t)b.p[i + k] << (8 * k);
-	sip_word(&s, last);
+	for (size_t i = 0; i < whole; i += 8)
+		sip_word(&s, little_endian(b, i, 8));
+	sip_word(&s, (uint64_t)b.n << 56 | little_endian(b, whole, b.n - whole));
 	s.v2 ^= 0xff;
 	for (int k = 0; k < 3; k++)
 		sip_round(&s);

@@ -26,7 +26,9 @@ void *mem_new(size_t n)
 
 void *mem_new_array(size_t count, size_t n)
 {
-	return may_allocate() ? calloc(count ? count : 1, n ? n : 1) : NULL;
+	size_t all;
+
+	return __builtin_mul_overflow(count, n, &all) ? NULL : mem_new(all);
 }
 
 void *mem_resize(void *p, size_t n)

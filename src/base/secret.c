@@ -6,9 +6,9 @@ int secret_set(struct secret *s, struct bytes from, struct err *e)
 {
 	if (from.n > sizeof(s->b))
 		return FAIL(e, LIMIT, "a secret of %zu bytes (at most %d)", from.n, SECRET_MAX);
-	secret_wipe(s);
 	if (from.n)
-		memcpy(s->b, from.p, from.n);
+		memmove(s->b, from.p, from.n); /* from may be a part of s */
+	mem_wipe(s->b + from.n, sizeof(s->b) - from.n);
 	s->n = from.n;
 	return 0;
 }

@@ -12,8 +12,10 @@ struct secret {
 	size_t n;
 };
 
+/* Copies. Fails with ERR_LIMIT when from is longer than SECRET_MAX; s is then as it was. */
 int secret_set(struct secret *s, struct bytes from, struct err *e) MUST_CHECK;
 void secret_wipe(struct secret *s); /* for AUTO(secret_wipe) */
+/* In a time that depends on the lengths only. */
 bool secret_equal(struct bytes a, struct bytes b);
 static inline struct bytes secret_bytes(const struct secret *s)
 {

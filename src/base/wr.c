@@ -4,8 +4,10 @@
 
 void wr_bytes(struct wr *w, struct bytes b)
 {
-	if (!w->failed && buf_add(w->b, b, NULL) < 0)
-		w->failed = true;
+	if (w->failed || buf_add(w->b, b, NULL) == 0)
+		return;
+	w->failed = true;
+	w->no_memory = b.n <= buf_room(w->b);
 }
 
 void wr_uint(struct wr *w, uint64_t v, size_t size)
@@ -22,6 +24,7 @@ struct wr_mark wr_open(struct wr *w, size_t size)
 {
 	struct wr_mark m = { .at = w->b->n, .size = size };
 
+	assert(size >= 1 && size <= 3);
 	wr_uint(w, 0, size);
 	return m;
 }
@@ -43,6 +46,8 @@ void wr_close(struct wr *w, struct wr_mark m)
 
 int wr_end(struct wr *w, struct err *e)
 {
+	if (w->no_memory)
+		return FAIL(e, NOMEM, "no memory for what was to be written");
 	if (w->failed)
 		return FAIL(e, LIMIT, "what was to be written does not fit (%zu bytes allowed)",
 			    w->b->max);

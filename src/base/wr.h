@@ -1,5 +1,6 @@
 /* Writes numbers, bytes and length-prefixed vectors into a buf. A failure (limit, memory, vector
- * too long for its prefix) sticks; wr_end reports it once. Prefixes may nest. */
+ * too long for its prefix) sticks: nothing more is written, and wr_end reports it once. Vectors may
+ * nest. While a vector is open nothing may be taken from the buf. */
 #ifndef BASE_WR_H
 #define BASE_WR_H
 
@@ -8,6 +9,7 @@
 struct wr {
 	struct buf *b;
 	bool failed;
+	bool no_memory; /* why, when failed */
 };
 
 struct wr_mark {
@@ -50,6 +52,8 @@ static inline void wr_str(struct wr *w, const char *s)
 /* Opens a vector with a length of size bytes (1 to 3) before it, closes it again. */
 struct wr_mark wr_open(struct wr *w, size_t size);
 void wr_close(struct wr *w, struct wr_mark m);
+/* Fails with ERR_LIMIT or ERR_NOMEM when anything before failed; the buf then holds a part of what
+ * was to be written. */
 int wr_end(struct wr *w, struct err *e) MUST_CHECK;
 
 #endif
