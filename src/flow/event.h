@@ -136,6 +136,7 @@ struct ev_body_chunk {
 	struct bytes data;  /* decoded from transfer coding, not from content coding */
 	unsigned ws_opcode; /* 1 text, 2 binary, 8 close, 9 ping, 10 pong; else 0 */
 	bool message_end;   /* of a WebSocket or gRPC message */
+	bool compressed;    /* gRPC: by grpc-encoding; WebSocket: by an extension not undone */
 };
 
 struct ev_message_end {

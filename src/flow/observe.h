@@ -1,0 +1,47 @@
+/* Makes flow events out of the plaintext of a flow while it passes: what it speaks is found out,
+ * decoded, and told to the event bus as EV_MESSAGE_HEAD, EV_BODY_CHUNK and EV_MESSAGE_END. It never
+ * holds bytes up and never fails the flow: what cannot be decoded becomes PROTO_BYTES, and lives on.
+ *
+ * One exchange has one stream number. A request that is answered with 101 and becomes a WebSocket:
+ * its head and end (up) as for any request, the head of the answer with PROTO_WEBSOCKET, then
+ * chunks of both directions with that stream, and an end of each direction when the connection
+ * ends (a second one upwards). PROTO_BYTES is stream 0: chunks only, no heads and no ends. */
+#ifndef FLOW_OBSERVE_H
+#define FLOW_OBSERVE_H
+
+#include "flow/event.h"
+
+struct observe;
+
+struct observe_options {
+	const struct event_bus *bus; /* borrowed until observe_free, as is all below */
+	uint64_t flow;
+	enum flow_leg leg;
+	struct bytes alpn;	/* what was agreed; empty: none. "h2" is HTTP/2, "http/1.1" and
+				 * none are looked at, anything else is bytes */
+	struct bytes scheme;	/* "https" or "http": of requests that do not say it */
+	struct bytes authority; /* of requests that do not say it */
+	bool late;		/* joined after the start of the connection (captures) */
+};
+
+/* A small object; decoders are made with the first byte. Fails with ERR_NOMEM. */
+int observe_new(const struct observe_options *options, struct observe **out,
+		struct err *e) MUST_CHECK;
+void observe_free(struct observe *o);
+/* Plaintext of one direction, in its order. wall_ns and mono_ns are put into the events. */
+void observe_feed(struct observe *o, enum flow_dir dir, struct bytes in, int64_t wall_ns,
+		  int64_t mono_ns);
+/* The direction ended: clean with close_notify (or FIN, without TLS), else cut off. */
+void observe_end(struct observe *o, enum flow_dir dir, bool clean, int64_t wall_ns,
+		 int64_t mono_ns);
+/* PROTO_UNKNOWN before the first bytes are understood; PROTO_GRPC once a call was seen. */
+enum flow_proto observe_proto(const struct observe *o);
+uint64_t observe_bytes(const struct observe *o, enum flow_dir dir);
+/* Why the flow became bytes in the midst of HTTP, one sentence; NULL when it did not. Bytes from
+ * the start, because they did not look like HTTP, are no fault. */
+const char *observe_fault(const struct observe *o);
+/* HTTP_ODD_ of all requests and responses together (http/message.h), and in words. */
+unsigned observe_odd(const struct observe *o);
+const char *http_odd_text(unsigned odd); /* of the lowest bit; NULL for 0 */
+
+#endif
