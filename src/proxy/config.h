@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "net/dial.h"
 #include "wire/addr.h"
 
@@ -206,7 +207,7 @@ struct proxy_config {
 	const struct config_asset *assets;
 	size_t asset_count;
 
-	struct config_chunk *chunks; /* the memory of all the above */
+	struct arena arena; /* the memory of all the above; only its maker takes from it */
 	atomic_uint refs;
 };
 
@@ -226,9 +227,5 @@ int proxy_config_defaults(struct proxy_config **out, struct err *e) MUST_CHECK;
 struct proxy_config *proxy_config_ref(struct proxy_config *c); /* from any thread */
 void proxy_config_free(struct proxy_config *c);		       /* drops one count; NULL is fine */
 void proxy_config_freep(struct proxy_config **c);	       /* for AUTO */
-
-/* Zeroed memory that lives as long as the configuration; only while it has one owner. */
-void *proxy_config_alloc(struct proxy_config *c, size_t count, size_t size) MUST_CHECK;
-char *proxy_config_text(struct proxy_config *c, struct bytes text) MUST_CHECK; /* with NUL */
 
 #endif
