@@ -1,8 +1,6 @@
 #include "base/escape.h"
 
-/* The length of the valid UTF-8 character at the front of b (RFC 3629), its code point in *cp; 0
- * when it is not valid. */
-static size_t utf8_length(struct bytes b, uint32_t *cp)
+size_t utf8_length(struct bytes b, uint32_t *cp)
 {
 	static const struct {
 		uint8_t mask, lead, n;

@@ -16,4 +16,8 @@ const char *escape_to(char *out, size_t size, struct bytes text);
  * what escape_add escapes becomes \uNNNN. Fails as buf_add does; out then holds a part. */
 int escape_json(struct buf *out, struct bytes text, struct err *e) MUST_CHECK;
 
+/* The length of the valid UTF-8 character at the front of b, which is not empty (RFC 3629), its code
+ * point in *cp; 0 when it is not valid. */
+size_t utf8_length(struct bytes b, uint32_t *cp);
+
 #endif

@@ -28,15 +28,15 @@ struct cert_key {
 
 /* Bits of cert.key_usage: 1u << bit (RFC 5280, 4.2.1.3). */
 enum key_usage {
-	KU_DIGITAL_SIGNATURE,
-	KU_NON_REPUDIATION,
-	KU_KEY_ENCIPHERMENT,
-	KU_DATA_ENCIPHERMENT,
-	KU_KEY_AGREEMENT,
-	KU_KEY_CERT_SIGN,
-	KU_CRL_SIGN,
-	KU_ENCIPHER_ONLY,
-	KU_DECIPHER_ONLY,
+	USAGE_DIGITAL_SIGNATURE,
+	USAGE_NON_REPUDIATION,
+	USAGE_KEY_ENCIPHERMENT,
+	USAGE_DATA_ENCIPHERMENT,
+	USAGE_KEY_AGREEMENT,
+	USAGE_KEY_CERT_SIGN,
+	USAGE_CRL_SIGN,
+	USAGE_ENCIPHER_ONLY,
+	USAGE_DECIPHER_ONLY,
 };
 
 /* The extensions that were decoded: bits of cert.has. */
@@ -122,6 +122,9 @@ static inline bool cert_is_self_issued(const struct cert *c)
 {
 	return bytes_equal(c->issuer, c->subject);
 }
+
+/* Is this, whole, a Name (RFC 5280, 4.1.2.4), its strings readable by their types? */
+bool name_is_valid(struct bytes name);
 
 /* One line of text for a person, through the escaper, NUL at the end, cut off with "..." when too
  * long. Each returns out. */
