@@ -41,7 +41,7 @@ struct bytes bytes_slice(struct bytes b, size_t from, size_t n)
 		from = b.n;
 	if (n > b.n - from)
 		n = b.n - from;
-	return bytes_of(b.p ? b.p + from : NULL, n);
+	return bytes_of(from ? b.p + from : b.p, n);
 }
 
 static bool is_blank(uint8_t c)
