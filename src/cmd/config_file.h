@@ -9,13 +9,13 @@
 
 #define CONFIG_FILE_MAX (1u << 20)
 
-/* A value from the command line in place of the file's, before anything is checked: `path` is
- * "observe.keylog.path" or "listeners.0.bind" (positions from 0; what is missing on the way is
- * made), value is YAML. Complaints about it begin with origin, for example "--listen". */
+/* A value from the command line in place of the file's, before anything is checked. */
 struct config_override {
-	const char *path;
-	struct bytes value;
-	const char *origin;
+	const char *path;   /* "observe.keylog.path", "listeners.0.bind": positions from 0, what is
+			     * missing on the way is made */
+	struct bytes value; /* text as it is */
+	bool yaml;	    /* value is YAML: a list, a mapping */
+	const char *origin; /* complaints begin with it: "--listen" */
 };
 
 struct config_file {

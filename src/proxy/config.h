@@ -83,6 +83,11 @@ enum config_destination {
 	CONFIG_TO_OWN = 32, /* the machine's own addresses */
 };
 
+struct config_allow {
+	unsigned kinds; /* bits of enum config_destination */
+	struct config_ranges ranges;
+};
+
 struct config_header {
 	const char *name, *value;
 };
@@ -99,8 +104,7 @@ struct config_rule {
 		*set_headers; /* set in each HTTP/1.1 request; any: mode rewrite */
 	size_t set_header_count;
 	/* To splice, too. */
-	unsigned allow_destinations; /* bits of enum config_destination */
-	struct config_ranges allow_ranges;
+	struct config_allow allow;
 };
 
 static inline bool config_rule_rewrites(const struct config_rule *r)

@@ -301,9 +301,9 @@ static unsigned needed_bits(const struct addr *to, const struct policy_self *sel
 
 static bool rule_allows(const struct config_rule *r, const struct addr *to, unsigned needed)
 {
-	if (r->action == CONFIG_BLOCK || r->allow_destinations & needed)
+	if (r->action == CONFIG_BLOCK || r->allow.kinds & needed)
 		return true;
-	return r->allow_ranges.count && client_matches(&r->allow_ranges, to);
+	return r->allow.ranges.count && client_matches(&r->allow.ranges, to);
 }
 
 /* Whether each rule that may still turn out to be the one allows it. */
