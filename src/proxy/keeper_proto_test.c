@@ -7,8 +7,14 @@
 
 static struct buf sample(void)
 {
-	struct keeper_message m = { .type = KEEPER_LEAF, .id = 7, .mode = MINT_TWIN, .key_id = 9, .kind = KEY_RSA2048,
-				    .der = bytes_str("der"), .text = bytes_str("why") };
+	struct keeper_message m = { .type = KEEPER_LEAF,
+				    .id = 7,
+				    .mode = MINT_TWIN,
+				    .key_id = 9,
+				    .kind = KEY_RSA2048,
+				    .temporary = true,
+				    .der = bytes_str("der"),
+				    .text = bytes_str("why") };
 	struct buf b = buf_init(KEEPER_MESSAGE_MAX);
 
 	assert_int_equal(keeper_message_write(&m, &b, NULL), 0);
@@ -27,6 +33,7 @@ static void comes_back_as_it_was_written(void **state)
 	assert_int_equal(m.mode, MINT_TWIN);
 	assert_int_equal(m.key_id, 9);
 	assert_int_equal(m.kind, KEY_RSA2048);
+	assert_true(m.temporary);
 	assert_true(bytes_equal(m.der, bytes_str("der")));
 	assert_true(bytes_equal(m.text, bytes_str("why")));
 	buf_fini(&b);
@@ -52,7 +59,11 @@ static void refuses_unknown_types_modes_and_kinds(void **state)
 	static const struct {
 		size_t at;
 		uint8_t value;
-	} wrong[] = { { 0, 0 }, { 0, KEEPER_REFUSED + 1 }, { 5, MINT_TWIN + 1 }, { 10, KEY_KIND_COUNT } };
+	} wrong[] = { { 0, 0 },
+		      { 0, KEEPER_REFUSED + 1 },
+		      { 5, MINT_TWIN + 1 },
+		      { 10, KEY_KIND_COUNT },
+		      { 11, 2 } };
 	struct keeper_message m;
 
 	(void)state;

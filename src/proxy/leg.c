@@ -157,7 +157,8 @@ static enum leg_io read_kept(struct leg *l, struct leg_scratch *s, size_t *got, 
 	return r;
 }
 
-static enum leg_io read_fresh(struct leg *l, struct leg_scratch *s, size_t n, size_t *got, struct err *e)
+static enum leg_io read_fresh(struct leg *l, struct leg_scratch *s, size_t n, size_t *got,
+			      struct err *e)
 {
 	enum leg_io r;
 	size_t used;
@@ -166,7 +167,8 @@ static enum leg_io read_fresh(struct leg *l, struct leg_scratch *s, size_t n, si
 	r = read_session(l, s, got, e);
 	used = tls_consumed(l->tls);
 	tls_feed(l->tls, bytes_of(NULL, 0));
-	if (r != LEG_IO_FAULT && used < n && buf_add(&l->in, bytes_of(s->cipher + used, n - used), e) < 0)
+	if (r != LEG_IO_FAULT && used < n &&
+	    buf_add(&l->in, bytes_of(s->cipher + used, n - used), e) < 0)
 		return LEG_IO_FAULT;
 	return r;
 }

@@ -53,7 +53,8 @@ struct leg_scratch {
 
 void leg_init(struct leg *l);
 /* Takes the connected socket and watches it. On failure fd is closed. */
-int leg_open(struct leg *l, struct loop *loop, int fd, loop_watch_fn *fn, void *ctx, struct err *e) MUST_CHECK;
+int leg_open(struct leg *l, struct loop *loop, int fd, loop_watch_fn *fn, void *ctx,
+	     struct err *e) MUST_CHECK;
 void leg_close(struct leg *l);	     /* frees everything; the peer sees FIN */
 void leg_close_reset(struct leg *l); /* the peer sees RST */
 /* Moves to another state; asserts that the table allows it. */

@@ -1,0 +1,248 @@
+/* Plaintext both ways (FLOW_PUMP), or the bytes as they are (FLOW_SPLICE). A direction reads only
+ * while what was read before has gone out but for LEG_OUT_HIGH bytes: nobody reads ahead of a slow
+ * reader. */
+#include "proxy/flow.h"
+
+#include "base/mem.h"
+#include "proxy/rewrite.h"
+#include "proxy/tell.h"
+
+/* Reads of one direction before the others have their turn. */
+#define TURNS 4
+
+struct direction {
+	enum flow_dir dir;
+	struct leg *from, *to;
+	enum flow_leg from_leg;
+};
+
+static struct direction direction_of(struct flow *f, enum flow_dir dir)
+{
+	if (dir == DIR_UP)
+		return (struct direction){ dir, &f->client, &f->server, LEG_CLIENT };
+	return (struct direction){ dir, &f->server, &f->client, LEG_SERVER };
+}
+
+static void observe_bytes_of(struct flow *f, enum flow_dir dir, struct bytes b)
+{
+	f->bytes[dir] += b.n;
+	if (f->observe)
+		observe_feed(f->observe, dir, b, loop_wall_ns(f->lane->loop),
+			     loop_mono_ns(f->lane->loop));
+}
+
+static int pass_up(struct flow *f, struct bytes b, struct err *e)
+{
+	observe_bytes_of(f, DIR_UP, b);
+	return leg_write(&f->server, b, e);
+}
+
+/* The rule's filter has its say on what the client sends; it hears of the server's answers. */
+static int pass_filtered(struct flow *f, enum flow_dir dir, struct bytes b, struct err *e)
+{
+	AUTO(buf_fini) struct buf up = buf_init(LEG_OUT_MAX);
+
+	if (dir == DIR_UP && rewrite_up(f->rewrite, b, &up, e) < 0)
+		return -1;
+	if (dir == DIR_DOWN && rewrite_down(f->rewrite, b, &up, e) < 0)
+		return -1;
+	if (up.n && pass_up(f, buf_bytes(&up), e) < 0)
+		return -1;
+	if (dir == DIR_UP)
+		return 0;
+	observe_bytes_of(f, DIR_DOWN, b);
+	return leg_write(&f->client, b, e);
+}
+
+static int pass_on(struct flow *f, const struct direction *d, struct bytes b, struct err *e)
+{
+	if (f->rewrite)
+		return pass_filtered(f, d->dir, b, e);
+	if (d->dir == DIR_UP)
+		return pass_up(f, b, e);
+	observe_bytes_of(f, DIR_DOWN, b);
+	return leg_write(d->to, b, e);
+}
+
+/* One side is gone in the midst of things: so is the other, in the same way. */
+static unsigned cut_off(struct flow *f, const struct direction *d, enum leg_end how)
+{
+	tell_leg_end(f, d->from_leg, how);
+	f->reset_client = f->reset_server = true;
+	if (d->from_leg == LEG_SERVER)
+		flow_note(f, "the server reset the connection");
+	else
+		flow_note(f, "the client reset the connection");
+	return flow_go(f, FLOW_DONE);
+}
+
+static void ended(struct flow *f, const struct direction *d, bool clean)
+{
+	leg_go(d->from, d->from->state == LEG_SELF_DONE ? LEG_CLOSED : LEG_PEER_DONE);
+	tell_leg_end(f, d->from_leg, clean ? END_CLEAN : END_TRUNCATED);
+	if (f->observe)
+		observe_end(f->observe, d->dir, clean, loop_wall_ns(f->lane->loop),
+			    loop_mono_ns(f->lane->loop));
+	leg_finish(d->to, !clean);
+}
+
+/* What one read came to: 0 to go on, a want to stop with. */
+static unsigned move(struct flow *f, const struct direction *d)
+{
+	struct err e = { 0 };
+	size_t got = 0;
+	enum leg_io r = leg_read(d->from, f->lane->scratch, &got, &e);
+
+	if (got) {
+		f->active_ns = loop_mono_ns(f->lane->loop);
+		if (pass_on(f, d, bytes_of(f->lane->scratch->plain, got), &e) < 0)
+			return flow_fail_err(f, FAILURE_INTERNAL, &e);
+	}
+	switch (r) {
+	case LEG_IO_DATA:
+	case LEG_IO_AGAIN:
+		break;
+	case LEG_IO_END:
+		ended(f, d, true);
+		break;
+	case LEG_IO_CUT:
+		ended(f, d, false);
+		break;
+	case LEG_IO_RESET:
+		return cut_off(f, d, END_RESET);
+	case LEG_IO_FAULT:
+		flow_note(f, "%s", e.sentence);
+		return cut_off(f, d, END_TRUNCATED);
+	}
+	if (leg_flush(d->to) == LEG_IO_RESET) {
+		struct direction back = direction_of(f, d->dir == DIR_UP ? DIR_DOWN : DIR_UP);
+
+		return cut_off(f, &back, END_RESET);
+	}
+	return r == LEG_IO_DATA ? 0 : WANT_WAKE;
+}
+
+static bool may_move(const struct direction *d)
+{
+	return leg_may_read(d->from) && leg_may_write(d->to) && d->to->out.n <= LEG_OUT_HIGH;
+}
+
+/* Goes on until the direction has nothing more, or its turns are used up. */
+static unsigned run_direction(struct flow *f, enum flow_dir dir)
+{
+	struct direction d = direction_of(f, dir);
+	unsigned want = 0;
+
+	for (int i = 0; i < TURNS && !want && may_move(&d); i++)
+		want = move(f, &d);
+	return want & WANT_NEXT;
+}
+
+static bool over(const struct flow *f)
+{
+	return f->client.state == LEG_CLOSED && f->server.state == LEG_CLOSED &&
+	       f->client.out.n == 0 && f->server.out.n == 0;
+}
+
+/* A direction that may move, and has bytes that no event of a socket will tell of. */
+static bool has_more(struct flow *f, enum flow_dir dir)
+{
+	struct direction d = direction_of(f, dir);
+
+	return may_move(&d) && d.from->more_plain;
+}
+
+static unsigned wants(struct flow *f)
+{
+	struct direction up = direction_of(f, DIR_UP), down = direction_of(f, DIR_DOWN);
+	unsigned want = WANT_WAKE;
+
+	if (may_move(&up))
+		want |= WANT_CLIENT_READ;
+	if (may_move(&down))
+		want |= WANT_SERVER_READ;
+	return want;
+}
+
+static unsigned run_both(struct flow *f)
+{
+	do {
+		if (leg_flush(&f->client) == LEG_IO_RESET ||
+		    leg_flush(&f->server) == LEG_IO_RESET) {
+			struct direction down = direction_of(f, DIR_DOWN),
+					 up = direction_of(f, DIR_UP);
+
+			return cut_off(f, f->client.out.n ? &up : &down, END_RESET);
+		}
+		if (run_direction(f, DIR_UP) & WANT_NEXT)
+			return WANT_NEXT;
+		if (run_direction(f, DIR_DOWN) & WANT_NEXT)
+			return WANT_NEXT;
+	} while (has_more(f, DIR_UP) || has_more(f, DIR_DOWN));
+	if (over(f))
+		return flow_go(f, FLOW_DONE);
+	return wants(f);
+}
+
+/* --- FLOW_PUMP --- */
+
+static int observe_start(struct flow *f, struct err *e)
+{
+	char text[HOST_TEXT_MAX];
+	struct tls_info info = { 0 };
+	struct observe_options o = { .bus = f->lane->o.bus,
+				     .flow = f->number,
+				     .leg = LEG_CLIENT,
+				     .scheme = bytes_str(f->client.tls ? "https" : "http") };
+
+	if (f->client.tls) {
+		tls_info(f->client.tls, &info);
+		o.alpn = info.alpn;
+	}
+	o.authority = bytes_str(host_text(&f->target, text));
+	return observe_new(&o, &f->observe, e);
+}
+
+static int pump_start(struct flow *f, struct err *e)
+{
+	if (config_rule_rewrites(f->decision.settings) &&
+	    rewrite_new(f->decision.settings, &f->rewrite, e) < 0)
+		return -1;
+	return observe_start(f, e);
+}
+
+unsigned flow_pump(struct flow *f)
+{
+	struct err e = { 0 };
+
+	if (!f->observe && pump_start(f, &e) < 0)
+		return flow_fail_err(f, FAILURE_LIMIT, &e);
+	return run_both(f);
+}
+
+/* --- FLOW_SPLICE --- */
+
+unsigned flow_splice(struct flow *f)
+{
+	if (f->client.state == LEG_PAUSED) {
+		leg_go(&f->client, LEG_OPEN);
+		leg_go(&f->server, LEG_OPEN);
+		flow_hello_free(f);
+	}
+	return run_both(f);
+}
+
+void flow_idle_end(struct flow *f)
+{
+	if (f->state != FLOW_PUMP && f->state != FLOW_SPLICE) {
+		flow_go(f, FLOW_DONE);
+		return;
+	}
+	flow_note(f, "closed after being idle for %lld s",
+		  (long long)((loop_mono_ns(f->lane->loop) - f->active_ns) / 1000000000));
+	tell_leg_end(f, LEG_CLIENT, END_TIMEOUT);
+	leg_finish(&f->server, false);
+	leg_flush(&f->server);
+	leg_finish(&f->client, false);
+	flow_go(f, FLOW_LINGER);
+}

@@ -1,0 +1,46 @@
+#include "proxy/secrets.h"
+
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "keylog/filter.h"
+#include "keylog/line.h"
+#include "proxy/tell.h"
+
+static bool matches(const struct setup_keylog *k, const struct leg *l)
+{
+	struct keylog_filter filter = { .local = k->local.list,
+					.local_count = k->local.count,
+					.remote = k->remote.list,
+					.remote_count = k->remote.count };
+
+	return keylog_filter_match(&filter, &l->local, &l->remote);
+}
+
+bool secret_wanted(const struct flow *f, const struct leg *l)
+{
+	for (size_t i = 0; i < f->setup->keylog_count; i++) {
+		if (matches(&f->setup->keylogs[i], l))
+			return true;
+	}
+	return false;
+}
+
+void secret_log(struct flow *f, enum flow_leg leg, struct bytes line)
+{
+	const struct leg *l = leg == LEG_CLIENT ? &f->client : &f->server;
+	uint8_t whole[KEYLOG_LINE_MAX];
+
+	if (line.n + 1 > sizeof(whole))
+		return;
+	memcpy(whole, line.p, line.n);
+	whole[line.n] = '\n';
+	for (size_t i = 0; i < f->setup->keylog_count; i++) {
+		const struct setup_keylog *k = &f->setup->keylogs[i];
+
+		if (matches(k, l) && write(k->fd, whole, line.n + 1) != (ssize_t)(line.n + 1))
+			metric_add(f->lane->o.metrics, METRIC_KEYLOG_LOST, 1);
+	}
+	mem_wipe(whole, line.n + 1);
+	tell_secret(f, leg, keylog_line_label(line));
+}
