@@ -26,7 +26,9 @@ struct resolver_options {
 };
 int resolver_new(struct loop *l, const struct resolver_options *o, struct resolver **out,
 		 struct err *e) MUST_CHECK;
-void resolver_free(struct resolver *r); /* questions under way are dropped without an answer */
+/* Questions under way never get an answer; their owners still cancel them. Not from inside an answer.
+ * Also NULL. */
+void resolver_free(struct resolver *r);
 /* New tables after a reload. */
 int resolver_set_hosts(struct resolver *r, const struct host_entry *hosts, size_t count,
 		       struct err *e) MUST_CHECK;
@@ -70,8 +72,9 @@ struct dial_options {
 	int64_t timeout_ns; /* of everything; 0: 10 s */
 	/* Asked for every address about to be used, after resolving. NULL: all are allowed. */
 	bool (*allow)(void *ctx, const struct addr *a);
-	/* Called once, never from inside dial_start. fd >= 0 (the callee's) only with DIAL_OK.
-	 * tried is the last address tried; detail borrows, one sentence. */
+	/* Called once, never from inside dial_start; the dial is gone then. fd >= 0 (the callee's) only
+	 * with DIAL_OK: connected, non-blocking. tried is the address of the result (family ADDR_NONE:
+	 * none was tried); detail borrows, one sentence. */
 	void (*done)(void *ctx, enum dial_result r, int fd, const struct addr *tried,
 		     struct bytes detail);
 	void *ctx;

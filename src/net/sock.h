@@ -30,7 +30,14 @@ enum sock_io { SOCK_DONE, SOCK_AGAIN, SOCK_END, SOCK_RESET, SOCK_FAILED };
 enum sock_io sock_read(int fd, uint8_t *p, size_t n, size_t *got);
 enum sock_io sock_write(int fd, struct bytes b, size_t *done);
 void sock_shutdown_write(int fd);
-void sock_close(int *fd);	/* -1 is fine; sets -1 */
+void sock_close(int *fd);	     /* -1 is fine; sets -1; for AUTO(sock_close) */
+static inline int sock_take(int *fd) /* the descriptor itself, leaving -1 */
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
 void sock_close_reset(int *fd); /* the peer gets RST */
 int sock_local(int fd, struct addr *out, struct err *e) MUST_CHECK;
 int sock_peer(int fd, struct addr *out, struct err *e) MUST_CHECK;
@@ -38,8 +45,10 @@ void sock_nodelay(int fd);
 
 /* Where a redirected connection was going (SO_ORIGINAL_DST, IP6T_SO_ORIGINAL_DST). Fails with ERR_UNSUPPORTED. */
 int sock_original_dst(int fd, struct addr *out, struct err *e) MUST_CHECK;
-/* The machine's own addresses now (getifaddrs); up to max. */
+/* The machine's own addresses now (getifaddrs); up to max. Not in a sandboxed worker: it needs netlink. */
 int sock_own_addrs(struct addr *out, size_t max, size_t *count, struct err *e) MUST_CHECK;
+/* Whether a is one of them at this moment; asks the routing table, works in a worker too. */
+bool sock_is_own_addr(const struct addr *a);
 /* Raises the soft limit of descriptors to the hard one and returns it. */
 size_t sock_fd_limit(void);
 
