@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct bytes text = bytes_of(data, size);
 	struct addr found[4];
 	struct hosts *h;
-	bool known;
+	struct hosts_found four = { .addrs = found, .max = ARRAY_LEN(found) }, six = four;
 
 	if (hosts_new(&h, NULL) < 0)
 		return 0;
@@ -27,12 +27,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (from && data[from - 1] > ' ' && data[from - 1] != '#')
 		from--;
 	struct bytes name = bytes_slice(text, from, size);
-	size_t four = hosts_find(h, name, ADDR_IP4, found, ARRAY_LEN(found), &known);
-	check(four <= ARRAY_LEN(found) && (!four || known));
-	for (size_t i = 0; i < four; i++)
+	hosts_find(h, name, ADDR_IP4, &four);
+	check(four.count <= four.max && (!four.count || four.known));
+	for (size_t i = 0; i < four.count; i++)
 		check(found[i].family == ADDR_IP4 && found[i].port == 0);
-	size_t six = hosts_find(h, name, ADDR_IP6, found, ARRAY_LEN(found), &known);
-	check(!known || four || six);
+	hosts_find(h, name, ADDR_IP6, &six);
+	check(six.known == four.known && (!six.known || four.count || six.count));
 	hosts_free(h);
 	return 0;
 }

@@ -341,12 +341,12 @@ static void on_resolved(void *ctx, const struct resolve_answer *a)
 /* A literal address needs no question. */
 static int find_addresses(struct dial *d, struct err *e)
 {
+	struct resolve_options o = { .name = d->options.host, .fn = on_resolved, .ctx = d };
 	struct addr a;
 	struct side *s;
 
 	if (!addr_parse_ip(d->options.host, d->options.port, &a))
-		return resolve_start(d->options.resolver, d->options.host, on_resolved, d,
-				     &d->question, e);
+		return resolve_start(d->options.resolver, &o, &d->question, e);
 	s = &d->sides[a.family == ADDR_IP6 ? SIDE_IP6 : SIDE_IP4];
 	s->addrs[s->count++] = a;
 	d->sides[SIDE_IP6].answered = d->sides[SIDE_IP4].answered = true;

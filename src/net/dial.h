@@ -54,15 +54,20 @@ struct resolve_answer {
 	size_t count;
 	struct bytes detail; /* one sentence when it is not DIAL_OK */
 };
-/* Called exactly twice, once a family, in the order in which they become known; never from inside
- * resolve_start. After the second call the question is gone. */
-typedef void resolve_fn(void *ctx, const struct resolve_answer *a);
-/* Asks for both families: our hosts, /etc/hosts, localhost (RFC 6761, 6.3: loopback, never the
- * network), .onion (RFC 7686: no such name), what was answered less than its TTL and 60 s ago, then
- * DNS, where equal questions share one. name: letters, digits, hyphens, underscores and dots, any
- * case, a dot at its end or not; anything else is DIAL_NO_NAME. */
-int resolve_start(struct resolver *r, struct bytes name, resolve_fn *fn, void *ctx,
-		  struct resolve **out, struct err *e) MUST_CHECK;
+struct resolve_options {
+	/* Letters, digits, hyphens, underscores and dots, any case, a dot at its end or not; anything
+	 * else is DIAL_NO_NAME. Copied. */
+	struct bytes name;
+	/* Called exactly twice, once a family, in the order in which they become known; never from
+	 * inside resolve_start. After the second call the question is gone. */
+	void (*fn)(void *ctx, const struct resolve_answer *a);
+	void *ctx;
+};
+/* Asks for both families: our hosts, localhost (RFC 6761, 6.3: loopback, never the network),
+ * /etc/hosts, .onion (RFC 7686: no such name), what was answered less than its TTL and 60 s ago, then
+ * DNS, where equal questions share one. Fails with ERR_NOMEM. */
+int resolve_start(struct resolver *r, const struct resolve_options *o, struct resolve **out,
+		  struct err *e) MUST_CHECK;
 void resolve_cancel(struct resolve *q); /* fn is not called any more; also NULL */
 
 struct dial_options {

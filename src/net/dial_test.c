@@ -799,6 +799,13 @@ static void on_answer(void *ctx, const struct resolve_answer *a)
 		loop_stop(c->loop);
 }
 
+static void ask(struct lab *lab, const char *name, struct canceller *c)
+{
+	struct resolve_options o = { .name = bytes_str(name), .fn = on_answer, .ctx = c };
+
+	assert_int_equal(resolve_start(lab->resolver, &o, &c->question, NULL), 0);
+}
+
 static void a_question_may_be_cancelled_inside_its_answer(void **state)
 {
 	static const char *const names[] = { "localhost", "four.test" };
@@ -809,9 +816,7 @@ static void a_question_may_be_cancelled_inside_its_answer(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		struct canceller c = { .loop = lab.loop, .cancel_at = 1 };
 
-		assert_int_equal(resolve_start(lab.resolver, bytes_str(names[i]), on_answer, &c,
-					       &c.question, NULL),
-				 0);
+		ask(&lab, names[i], &c);
 		run_for(lab.loop, 50 * MS);
 		assert_int_equal(c.answers, 1);
 	}
@@ -829,9 +834,7 @@ static void answers_come_exactly_twice(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		struct canceller c = { .loop = lab.loop };
 
-		assert_int_equal(resolve_start(lab.resolver, bytes_str(names[i]), on_answer, &c,
-					       &c.question, NULL),
-				 0);
+		ask(&lab, names[i], &c);
 		assert_int_equal(c.answers, 0);
 		loop_run(lab.loop);
 		assert_int_equal(c.answers, 2);

@@ -190,17 +190,17 @@ static size_t lower_bound(const struct hosts *h, struct bytes name)
 	return from;
 }
 
-size_t hosts_find(const struct hosts *h, struct bytes name, enum addr_family family,
-		  struct addr *out, size_t max, bool *known)
+void hosts_find(const struct hosts *h, struct bytes name, enum addr_family family,
+		struct hosts_found *f)
 {
 	struct bytes proper = name_proper(name);
 	uint8_t text[NAME_MAX_BYTES];
 	struct bytes key = bytes_of(text, proper.n);
-	size_t count = 0;
 
-	*known = false;
+	f->known = false;
+	f->count = 0;
 	if (proper.n > sizeof(text))
-		return 0;
+		return;
 	for (size_t i = 0; i < proper.n; i++)
 		text[i] = lower(proper.p[i]);
 	for (size_t i = lower_bound(h, key); i < h->count; i++) {
@@ -208,11 +208,10 @@ size_t hosts_find(const struct hosts *h, struct bytes name, enum addr_family fam
 
 		if (!bytes_equal(entry_name(h, en), key))
 			break;
-		*known = true;
-		if (en->addr.family == family && count < max)
-			out[count++] = en->addr;
+		f->known = true;
+		if (en->addr.family == family && f->count < f->max)
+			f->addrs[f->count++] = en->addr;
 	}
-	return count;
 }
 
 size_t hosts_count(const struct hosts *h)

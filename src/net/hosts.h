@@ -19,10 +19,15 @@ int hosts_add(struct hosts *h, struct bytes name, const struct addr *a, struct e
 int hosts_parse(struct hosts *h, struct bytes text, struct err *e) MUST_CHECK;
 /* Must be called between the last addition and the first hosts_find. */
 void hosts_sort(struct hosts *h);
-/* The addresses of name with this family in the order of addition, at most max; *known: the name is
- * there at all, with whatever family. */
-size_t hosts_find(const struct hosts *h, struct bytes name, enum addr_family family,
-		  struct addr *out, size_t max, bool *known);
+struct hosts_found {
+	bool known;	    /* the name is there at all, with whatever family */
+	size_t count;	    /* of addrs */
+	struct addr *addrs; /* the caller's room */
+	size_t max;	    /* how many it holds; the rest is left out */
+};
+/* Fills known, count and addrs: the addresses of name with this family, in the order of addition. */
+void hosts_find(const struct hosts *h, struct bytes name, enum addr_family family,
+		struct hosts_found *f);
 size_t hosts_count(const struct hosts *h);
 
 #endif

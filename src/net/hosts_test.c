@@ -34,18 +34,18 @@ static const char *found(const struct hosts *h, const char *name, enum addr_fami
 {
 	static char text[512];
 	struct addr addrs[4];
-	bool known = true;
-	size_t count = hosts_find(h, bytes_str(name), family, addrs, ARRAY_LEN(addrs), &known);
+	struct hosts_found f = { .addrs = addrs, .max = ARRAY_LEN(addrs) };
 	size_t n = 0;
 
+	hosts_find(h, bytes_str(name), family, &f);
 	text[0] = 0;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < f.count; i++) {
 		char one[ADDR_TEXT_MAX];
 
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s ",
 				      addr_ip_text(&addrs[i], one));
 	}
-	return known ? text : "unknown";
+	return f.known ? text : "unknown";
 }
 
 static void finds_every_name_of_a_line(void **state)
@@ -143,10 +143,11 @@ static void finds_each_of_many(void **state)
 	hosts_sort(h);
 	for (unsigned i = 0; i < 5000; i++) {
 		struct addr one;
-		bool known;
+		struct hosts_found f = { .addrs = &one, .max = 1 };
 
 		snprintf(name, sizeof(name), "n%u.example", i * 7919 % 5000);
-		assert_int_equal(hosts_find(h, bytes_str(name), ADDR_IP4, &one, 1, &known), 1);
+		hosts_find(h, bytes_str(name), ADDR_IP4, &f);
+		assert_int_equal(f.count, 1);
 		assert_int_equal(one.ip[2] << 8 | one.ip[3], i);
 	}
 	hosts_free(h);

@@ -70,7 +70,7 @@ struct side {
 struct resolve {
 	struct list node;	   /* of its resolver */
 	struct resolver *resolver; /* NULL: it was freed, no answer will come */
-	resolve_fn *fn;
+	void (*fn)(void *ctx, const struct resolve_answer *a);
 	void *ctx;
 	struct loop_timer
 		*timer;	      /* what is ready is told when it fires; then the end of patience */
@@ -236,14 +236,15 @@ static bool answer_known(struct resolver *r, const struct key *k, struct answer 
 {
 	enum addr_family family = k->text[0];
 	struct bytes name = key_name(k);
-	bool known;
+	struct hosts_found f = { .addrs = a->addrs, .max = RESOLVE_MAX };
 
 	if (!name_is_proper(name)) {
 		answer_fail(a, DIAL_NO_NAME, "not a host name");
 		return true;
 	}
-	a->count = hosts_find(r->ours, name, family, a->addrs, RESOLVE_MAX, &known);
-	if (known) {
+	hosts_find(r->ours, name, family, &f);
+	if (f.known) {
+		a->count = f.count;
 		answer_from_table(a, family);
 		return true;
 	}
@@ -251,8 +252,9 @@ static bool answer_known(struct resolver *r, const struct key *k, struct answer 
 		answer_loopback(a, family);
 		return true;
 	}
-	a->count = hosts_find(r->file, name, family, a->addrs, RESOLVE_MAX, &known);
-	if (known) {
+	hosts_find(r->file, name, family, &f);
+	if (f.known) {
+		a->count = f.count;
 		answer_from_table(a, family);
 		return true;
 	}
@@ -467,8 +469,8 @@ static int side_start(struct side *s, struct bytes name, struct err *e)
 	return 0;
 }
 
-int resolve_start(struct resolver *r, struct bytes name, resolve_fn *fn, void *ctx,
-		  struct resolve **out, struct err *e)
+int resolve_start(struct resolver *r, const struct resolve_options *o, struct resolve **out,
+		  struct err *e)
 {
 	struct resolve *q = mem_new(sizeof(*q));
 	int result = 0;
@@ -478,8 +480,8 @@ int resolve_start(struct resolver *r, struct bytes name, resolve_fn *fn, void *c
 		return FAIL(e, NOMEM, "a question for a name");
 	}
 	q->resolver = r;
-	q->fn = fn;
-	q->ctx = ctx;
+	q->fn = o->fn;
+	q->ctx = o->ctx;
 	q->patience_ns = clock_mono_ns() + r->timeout_ns;
 	q->starting = true;
 	list_add(&r->questions, &q->node);
@@ -489,7 +491,7 @@ int resolve_start(struct resolver *r, struct bytes name, resolve_fn *fn, void *c
 		list_init(&q->sides[i].node);
 	}
 	for (size_t i = 0; i < 2 && result == 0; i++)
-		result = side_start(&q->sides[i], name, e);
+		result = side_start(&q->sides[i], o->name, e);
 	q->starting = false;
 	if (result < 0) {
 		question_free(q);

@@ -30,22 +30,23 @@ void channel_free(
 		*c); /* closes; what waits is dropped. Also NULL, and from inside its calls */
 int channel_fd(const struct channel *c);
 
-/* Queues and tries to send. The descriptors are duplicated, the caller keeps his. Fails with
- * ERR_LIMIT (payload too large, queue full), ERR_CLOSED (the peer is gone), ERR_NOMEM, ERR_SYSTEM. */
+struct channel_message {
+	uint16_t type;
+	struct bytes payload;	  /* borrows, until the next call on the channel */
+	int fds[CHANNEL_FDS_MAX]; /* received: yours to close; set to -1 what you keep */
+	size_t fd_count;
+};
+
+/* Queues and tries to send. Fails with ERR_LIMIT (payload too large, queue full), ERR_CLOSED (the
+ * peer is gone), ERR_NOMEM, ERR_SYSTEM. */
 int channel_send(struct channel *c, uint16_t type, struct bytes payload, struct err *e) MUST_CHECK;
-int channel_send_fds(struct channel *c, uint16_t type, struct bytes payload, const int *fds,
-		     size_t count, struct err *e) MUST_CHECK;
+/* With its descriptors, which are duplicated: the caller keeps his. */
+int channel_send_message(struct channel *c, const struct channel_message *m,
+			 struct err *e) MUST_CHECK;
 /* Any size up to the peer's blob_max: through a memfd when larger than CHANNEL_PAYLOAD_MAX. The
  * peer receives an ordinary message. */
 int channel_send_blob(struct channel *c, uint16_t type, struct bytes payload,
 		      struct err *e) MUST_CHECK;
-
-struct channel_message {
-	uint16_t type;
-	struct bytes payload;	  /* borrows, until the next call on the channel */
-	int fds[CHANNEL_FDS_MAX]; /* the receiver's: close them, or set to -1 what was kept */
-	size_t fd_count;
-};
 
 enum channel_result {
 	CHANNEL_OK,
