@@ -122,29 +122,49 @@ static unsigned point_bits(struct bytes point)
 	return point.n == 133 ? 521 : (unsigned)(point.n - 1) * 4;
 }
 
-static void read_spki(struct rd *tbs, struct cert *c)
+static void read_key(struct rd *r, struct cert_key *k)
 {
-	struct rd all = rd_init(rd_rest(tbs), tbs->bad), spki;
+	struct rd spki = der_open(r, DER_SEQUENCE);
 	struct der parameters;
 
-	c->spki = der_whole(&all, DER_SEQUENCE);
-	spki = der_open(tbs, DER_SEQUENCE);
-	c->key.oid = read_algorithm(&spki, &parameters);
-	c->key.public = der_bits(&spki, NULL);
+	k->oid = read_algorithm(&spki, &parameters);
+	k->public = der_bits(&spki, NULL);
 	rd_end(&spki);
 	for (size_t i = 0; i < ARRAY_LEN(key_algorithms); i++) {
-		if (!bytes_equal(key_algorithms[i].oid, c->key.oid))
+		if (!bytes_equal(key_algorithms[i].oid, k->oid))
 			continue;
-		c->key.type = key_algorithms[i].type;
-		c->key.bits = key_algorithms[i].bits;
+		k->type = key_algorithms[i].type;
+		k->bits = key_algorithms[i].bits;
 	}
-	if (c->key.type == KEY_TYPE_RSA || c->key.type == KEY_TYPE_RSA_PSS)
-		c->key.bits = modulus_bits(c->key.public);
-	if (c->key.type == KEY_TYPE_EC) {
-		c->key.bits = point_bits(c->key.public);
+	if (k->type == KEY_TYPE_RSA || k->type == KEY_TYPE_RSA_PSS)
+		k->bits = modulus_bits(k->public);
+	if (k->type == KEY_TYPE_EC) {
+		k->bits = point_bits(k->public);
 		if (parameters.tag == DER_OID)
-			c->key.curve = parameters.value;
+			k->curve = parameters.value;
 	}
+}
+
+static void read_spki(struct rd *tbs, struct cert *c)
+{
+	struct rd again = *tbs;
+
+	c->spki = der_whole(&again, DER_SEQUENCE);
+	read_key(tbs, &c->key);
+}
+
+int spki_parse(struct bytes spki, struct cert_key *key, struct err *e)
+{
+	bool bad = false;
+	struct rd r = rd_init(spki, &bad);
+	struct cert_key got = { 0 };
+
+	read_key(&r, &got);
+	rd_end(&r);
+	if (bad)
+		return FAIL(e, DER, "not a SubjectPublicKeyInfo");
+	*key = got;
+	return 0;
 }
 
 /* issuerUniqueID and subjectUniqueID: IMPLICIT BIT STRINGs that nobody uses. */

@@ -83,6 +83,9 @@ struct cert {
  * kind, more than CERT_EXTENSIONS_MAX of them), *c then untouched. Serial numbers of any sign and
  * size, empty names and versions 1 and 2 are read. */
 int cert_parse(struct bytes der, struct cert *c, struct err *e) MUST_CHECK;
+/* Reads a SubjectPublicKeyInfo alone. Fails with ERR_DER. A key of an unknown type, or an RSA key
+ * that is none, is read: its type or its bits are then 0. */
+int spki_parse(struct bytes spki, struct cert_key *key, struct err *e) MUST_CHECK;
 /* Only cuts the first element off bytes that may hold more: its length, or 0. */
 size_t cert_length(struct bytes der);
 

@@ -27,6 +27,9 @@ struct authority;
  * CA:TRUE, pathlen 0, keyCertSign and cRLSign, EKU serverAuth. DER and PKCS#8 PEM for the files. */
 int authority_make_root(const char *host, int64_t now_s, struct buf *cert_pem, struct buf *key_pem,
 			struct err *e) MUST_CHECK;
+/* The first certificate of cert_pem must be a version 3 CA that may sign certificates; the key must
+ * be its own, unencrypted: EC P-256, P-384, P-521 or RSA of 2048 bits and more. Fails with ERR_CERT,
+ * ERR_KEY, ERR_NOMEM. */
 int authority_new(struct bytes cert_pem, struct bytes key_pem, struct authority **out,
 		  struct err *e) MUST_CHECK;
 /* The twin: the same subject name plus " (untrusted)", a fresh key that never leaves memory. */
@@ -35,7 +38,9 @@ int authority_new_twin(const struct authority *of, int64_t now_s, struct authori
 void authority_free(struct authority *a);
 struct bytes authority_cert_der(const struct authority *a);
 
-/* Which kind fits the origin's key, and why when it is not the same. */
+/* Which kind fits the origin's key. When it is not the same, a clause that says why is appended to
+ * reason (which may be NULL). Always an answer: P-256 for a key, or a certificate, that cannot be
+ * read; e is filled only when the clause could not be written. */
 enum key_kind mimic_key_kind(struct bytes origin_der, struct buf *reason, struct err *e);
 
 struct mint_request {
@@ -55,7 +60,10 @@ struct mint_notes {
 	size_t count;
 	size_t more; /* that did not fit */
 };
-/* Appends the DER of the mimic leaf to out. Fails with ERR_DER, ERR_CERT (nothing that could be mimicked). */
+/* Appends the DER of the mimic leaf to out: version 3, subject, validity and alternative names of
+ * the origin, extensions by mimic_table.h, never a CA. notes may be NULL. Thread-safe for one
+ * authority. Fails with ERR_DER or ERR_CERT (the origin is nothing that could be mimicked), ERR_LIMIT,
+ * ERR_NOMEM, ERR_CRYPTO; out is then unchanged. */
 int mint_leaf(const struct mint_request *req, struct buf *out, struct mint_notes *notes,
 	      struct err *e) MUST_CHECK;
 
