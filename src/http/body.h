@@ -10,7 +10,7 @@ struct body;
 
 enum body_status {
 	BODY_MORE, /* the end of the coding was not seen yet */
-	BODY_DONE, /* complete; further bytes are ignored */
+	BODY_DONE, /* complete; only another gzip member or zstd frame may follow */
 	BODY_CUT,  /* the cap was reached; further bytes are ignored */
 	BODY_BAD,  /* malformed or truncated coding; what came out before is good */
 };

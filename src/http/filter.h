@@ -35,7 +35,9 @@ struct filter_edit {
 	size_t count;
 	size_t used;
 	uint8_t text[FILTER_TEXT_MAX];
-	char reason[200]; /* with FILTER_END: one sentence */
+	char reason[200];  /* with FILTER_END: one sentence */
+	bool changes_body; /* set with on_head: on_body may answer FILTER_CHANGED. Only then is the
+			    * body framed anew (chunked), and its length given up */
 };
 
 /* Copy name and value. Fail with ERR_LIMIT; with ERR_REFUSED when the name is no token, the value
@@ -46,6 +48,9 @@ int filter_set(struct filter_edit *edit, struct bytes name, struct bytes value,
 int filter_add(struct filter_edit *edit, struct bytes name, struct bytes value,
 	       struct err *e) MUST_CHECK;
 int filter_remove(struct filter_edit *edit, struct bytes name, struct err *e) MUST_CHECK;
+
+/* Whether name stands for a field that filters must leave alone. */
+bool filter_is_framing(struct bytes name);
 
 /* Any of them may be NULL: passes. Pieces and heads are borrowed for the call. Answers with
  * changed bytes add them to changed, which is empty and bounded by the caller. */

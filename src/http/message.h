@@ -76,6 +76,10 @@ struct http_sink {
 
 /* The value of the first header of that name (compared without case); NULL when there is none. */
 const struct bytes *http_find(const struct http_header *headers, size_t count, const char *name);
+/* Whether b is a token: a method or the name of a field (RFC 9110, 5.6.2). */
+bool http_is_token(struct bytes b);
+/* Whether b can be the value of a field: no control characters but tab (RFC 9110, 5.5). */
+bool http_is_value(struct bytes b);
 /* Whether token stands in the comma separated list (RFC 9110, 5.6.1), compared without case. */
 bool http_has_token(struct bytes list, const char *token);
 
