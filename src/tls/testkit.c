@@ -1,0 +1,163 @@
+#include "tls/testkit.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define DER_MAX 65536
+#define VALID_S (90L * 24 * 3600)
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static EVP_PKEY *make_key(const char *kind)
+{
+	if (strcmp(kind, "RSA") == 0)
+		return EVP_RSA_gen(2048);
+	if (strcmp(kind, "ED25519") == 0)
+		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	return EVP_EC_gen(kind);
+}
+
+static void set_name(X509_NAME *name, const char *cn)
+{
+	must(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)cn, -1, -1, 0));
+}
+
+static void add_extension(X509 *x, int nid, const char *value)
+{
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+
+	must(ext && X509_add_ext(x, ext, -1));
+	X509_EXTENSION_free(ext);
+}
+
+static X509 *make_cert(EVP_PKEY *key, const char *cn, X509 *issuer, EVP_PKEY *issuer_key)
+{
+	X509 *x = X509_new();
+
+	must(x && X509_set_version(x, 2) &&
+	     ASN1_INTEGER_set(X509_get_serialNumber(x), issuer ? 2 : 1));
+	must(X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
+	     X509_gmtime_adj(X509_getm_notAfter(x), VALID_S));
+	set_name(X509_get_subject_name(x), cn);
+	must(X509_set_issuer_name(x, X509_get_subject_name(issuer ? issuer : x)));
+	must(X509_set_pubkey(x, key));
+	if (issuer) {
+		add_extension(x, NID_subject_alt_name, "DNS:leaf.test,DNS:www.leaf.test");
+		add_extension(x, NID_ext_key_usage, "serverAuth,clientAuth");
+	} else {
+		add_extension(x, NID_basic_constraints, "critical,CA:TRUE");
+	}
+	must(X509_sign(x, issuer_key, EVP_sha256()) > 0);
+	return x;
+}
+
+static void put_cert(struct buf *b, X509 *x)
+{
+	int n = i2d_X509(x, NULL);
+	uint8_t *room;
+
+	must(n > 0 && buf_reserve(b, (size_t)n, &room, NULL) == 0);
+	must(i2d_X509(x, &room) == n);
+	buf_commit(b, (size_t)n);
+}
+
+static void put_key(struct buf *b, EVP_PKEY *key)
+{
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+	int n = info ? i2d_PKCS8_PRIV_KEY_INFO(info, NULL) : 0;
+	uint8_t *room;
+
+	must(n > 0 && buf_reserve(b, (size_t)n, &room, NULL) == 0);
+	must(i2d_PKCS8_PRIV_KEY_INFO(info, &room) == n);
+	buf_commit(b, (size_t)n);
+	PKCS8_PRIV_KEY_INFO_free(info);
+}
+
+void testkit_certs_make(const char *kind, struct testkit_certs *out)
+{
+	EVP_PKEY *ca_key = make_key("P-256"), *key = make_key(kind);
+	X509 *ca, *leaf;
+
+	must(ca_key && key);
+	ca = make_cert(ca_key, "a test authority", NULL, ca_key);
+	leaf = make_cert(key, "leaf.test", ca, ca_key);
+	*out = (struct testkit_certs){ buf_init(DER_MAX), buf_init(DER_MAX),
+				       buf_init_secret(DER_MAX) };
+	put_cert(&out->leaf, leaf);
+	put_cert(&out->issuer, ca);
+	put_key(&out->key, key);
+	X509_free(ca);
+	X509_free(leaf);
+	EVP_PKEY_free(ca_key);
+	EVP_PKEY_free(key);
+}
+
+void testkit_certs_fini(struct testkit_certs *c)
+{
+	buf_fini(&c->leaf);
+	buf_fini(&c->issuer);
+	buf_fini(&c->key);
+}
+
+struct tls_identity *testkit_identity(const struct testkit_certs *c)
+{
+	const struct bytes der[] = { buf_bytes(&c->leaf), buf_bytes(&c->issuer) };
+	struct tls_identity *id = NULL;
+	struct tls_key *key = NULL;
+
+	must(tls_key_new(buf_bytes(&c->key), &key, NULL) == 0);
+	must(tls_identity_new(der, 2, key, &id, NULL) == 0);
+	tls_key_free(key);
+	return id;
+}
+
+static void advance(struct testkit_end *to, struct buf *plain)
+{
+	uint8_t room[20000];
+	size_t got;
+
+	if (tls_state(to->tls) == TLS_HANDSHAKING)
+		to->status = tls_run(to->tls, &to->err);
+	if (to->status == TLS_HANDSHAKING || to->status == TLS_FAILED)
+		return;
+	do {
+		to->status = tls_read(to->tls, room, sizeof(room), &got, &to->err);
+		if (plain)
+			must(buf_add(plain, bytes_of(room, got), NULL) == 0);
+	} while (tls_pending(to->tls));
+}
+
+void testkit_move(struct testkit_end *from, struct testkit_end *to, size_t step, struct buf *plain)
+{
+	while (from->out.n) {
+		size_t n = step && step < from->out.n ? step : from->out.n;
+
+		tls_feed(to->tls, bytes_of(from->out.p, n));
+		advance(to, plain);
+		n = tls_consumed(to->tls);
+		tls_feed(to->tls, bytes_of(NULL, 0));
+		if (n == 0)
+			return;
+		buf_take(&from->out, n);
+	}
+}
+
+void testkit_shake(struct testkit_end *client, struct testkit_end *server, size_t step)
+{
+	client->status = tls_run(client->tls, &client->err);
+	for (int turn = 0; turn < 20; turn++) {
+		if (client->out.n == 0 && server->out.n == 0)
+			return;
+		testkit_move(client, server, step, NULL);
+		testkit_move(server, client, step, NULL);
+	}
+}

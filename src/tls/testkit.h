@@ -1,0 +1,30 @@
+/* For tests and benchmarks only: certificates made on the spot, and a session against a session in
+ * memory. */
+#ifndef TLS_TESTKIT_H
+#define TLS_TESTKIT_H
+
+#include "tls/tls.h"
+
+/* A leaf and the authority that signed it, as DER; the leaf's key as PKCS#8. */
+struct testkit_certs {
+	struct buf leaf, issuer, key;
+};
+/* kind: "P-256", "P-384", "RSA" (2048), "ED25519". Ends the program when something fails. */
+void testkit_certs_make(const char *kind, struct testkit_certs *out);
+void testkit_certs_fini(struct testkit_certs *c);
+struct tls_identity *testkit_identity(const struct testkit_certs *c);
+
+/* One side: a session, what it puts out, and how far the other side was fed with it. */
+struct testkit_end {
+	struct tls *tls;
+	struct buf out;
+	enum tls_status status;
+	struct err err;
+};
+/* Feeds to what from has put out, step bytes at a time (0: all at once), and runs or reads it.
+ * Plaintext that comes of it is appended to plain, which may be NULL. */
+void testkit_move(struct testkit_end *from, struct testkit_end *to, size_t step, struct buf *plain);
+/* Until neither side has anything to say. */
+void testkit_shake(struct testkit_end *client, struct testkit_end *server, size_t step);
+
+#endif
