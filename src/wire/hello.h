@@ -24,6 +24,7 @@ struct hello {
 	size_t message_n; /* of those, bytes of the message */
 	size_t need;	  /* of the whole message with its header; 0: not known yet */
 	unsigned records;
+	uint8_t head[4]; /* the first message_n of the message's header */
 };
 
 static inline struct hello hello_init(void)
