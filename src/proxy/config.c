@@ -7,15 +7,20 @@
 /* A configuration file has at most a megabyte; what is made of it stays well below this. */
 #define ARENA_MAX ((size_t)64 << 20)
 
-const struct config_timeouts config_timeouts_default = {
-	.hello = SECONDS(10),
-	.dial = SECONDS(10),
-	.handshake = SECONDS(15),
-	.idle = SECONDS(600),
-	.silent_client = SECONDS(2),
-	.half_close = SECONDS(60),
-	.drain = SECONDS(30),
-};
+/* clang-format off */
+#define TIMEOUTS_DEFAULT                \
+	{                               \
+		.hello = SECONDS(10),   \
+		.dial = SECONDS(10),    \
+		.handshake = SECONDS(15), \
+		.idle = SECONDS(600),   \
+		.silent_client = SECONDS(2), \
+		.half_close = SECONDS(60), \
+		.drain = SECONDS(30),   \
+	}
+/* clang-format on */
+
+const struct config_timeouts config_timeouts_default = TIMEOUTS_DEFAULT;
 
 const struct config_limits config_limits_default = {
 	.connections = 20000,
@@ -51,6 +56,7 @@ const struct config_listener config_listener_default = {
 	.transparent = CONFIG_NOT_TRANSPARENT,
 	.port = 443,
 	.otherwise = { RULE_DEFAULT },
+	.timeouts = TIMEOUTS_DEFAULT,
 };
 
 const char *config_action_text(enum config_action a)
@@ -96,7 +102,6 @@ int proxy_config_defaults(struct proxy_config **out, struct err *e)
 	*l = config_listener_default;
 	l->bind = (struct addr){ .family = ADDR_IP4, .ip = { 127, 0, 0, 1 }, .port = 8080 };
 	l->otherwise.action = CONFIG_BUMP;
-	l->timeouts = c->timeouts;
 	c->listeners = l;
 	c->listener_count = 1;
 	*out = STEAL(c);
