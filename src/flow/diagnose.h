@@ -19,12 +19,13 @@ enum failure_phase {
 };
 
 /* name, word, whose fault (CLIENT, SERVER), phase, what happened, the remedy ("": none). In the
- * last two: %h the target, %s the SNI, %a the alert by name, %v the verdict's reason, %d the
- * detail, %c the client. A part in {braces} is left out when what it names is not known. */
+ * last two: %h the target with its port ("the server" when not known), %n without, %s the SNI, %a the alert by name, %v the
+ * reason of the verdict, %d the detail. A part in {braces} is left out when what it names is not
+ * known. diagnose.c knows more exact sentences for some alerts. */
 /* clang-format off */
 #define FAILURE_TABLE(X)                                                                           \
 	X(DNS,             "dns",                 SERVER, DIAL,                                    \
-	  "the name %h cannot be resolved{: %d}",                                                  \
+	  "the name %n cannot be resolved{: %d}",                                                  \
 	  "check the name, or give its address under `hosts:`")                                    \
 	X(DIAL_REFUSED,    "dial-refused",        SERVER, DIAL,                                    \
 	  "%h refused the connection{: %d}",                                                       \

@@ -54,7 +54,7 @@ enum metric_hist {
 		HIST_COUNT
 };
 
-#define METRIC_BUCKETS 14 /* 100 us to 10 s; and one for what is longer */
+#define METRIC_BUCKETS 15 /* 100 us to 10 s; and one for what is longer */
 struct metric_histogram {
 	_Atomic uint64_t buckets[METRIC_BUCKETS + 1]; /* not cumulative */
 	_Atomic uint64_t sum_ns;
@@ -82,7 +82,6 @@ struct metrics {
 	_Atomic uint64_t handshakes_failed[2];
 	_Atomic uint64_t verdicts[CHAIN_OTHER + 1];
 	_Atomic uint64_t responses[PROTO_BYTES + 1][6]; /* [proto][class; 0: none or unknown] */
-	_Atomic uint64_t messages[2];			/* of WebSocket, [dir] */
 };
 
 /* Only the owner thread adds. */
