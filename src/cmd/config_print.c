@@ -45,19 +45,22 @@ static void join_choices(const struct config_choice *c, char *out, size_t size)
 
 const char *config_key_expects(const struct config_key *k, char out[CONFIG_EXPECTS_MAX])
 {
-	static const char *const what[CONFIG_KIND_COUNT] = {
-		[CONFIG_KIND_NUMBER] = "a number",
-		[CONFIG_KIND_SIZE] = "a size",
-		[CONFIG_KIND_DURATION] = "a duration",
+	static const struct {
+		const char *what, *example;
+	} numbers[CONFIG_KIND_COUNT] = {
+		[CONFIG_KIND_NUMBER] = { "a number", "" },
+		[CONFIG_KIND_SIZE] = { "a size", ", such as 64KiB" },
+		[CONFIG_KIND_DURATION] = { "a duration", ", such as 10s" },
 	};
 	char min[CONFIG_NUMBER_MAX], max[CONFIG_NUMBER_MAX];
 
 	if (k->kind == CONFIG_KIND_CHOICE) {
 		join_choices(k->choices, out, CONFIG_EXPECTS_MAX);
-	} else if (what[k->kind]) {
+	} else if (numbers[k->kind].what) {
 		config_number_text(k, k->min, min);
 		config_number_text(k, k->max, max);
-		snprintf(out, CONFIG_EXPECTS_MAX, "%s from %s to %s", what[k->kind], min, max);
+		snprintf(out, CONFIG_EXPECTS_MAX, "%s from %s to %s%s", numbers[k->kind].what, min,
+			 max, numbers[k->kind].example);
 	} else {
 		snprintf(out, CONFIG_EXPECTS_MAX, "%s%s",
 			 k->kind == CONFIG_KIND_LIST && k->min ? "at least one entry: " : "",

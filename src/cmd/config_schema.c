@@ -500,7 +500,7 @@ static const struct config_key root_keys[] = {
 /* clang-format on */
 
 const struct config_schema config_schema_root = {
-	.title = "The file",
+	.title = "top level",
 	.help = "One YAML document in UTF-8, at most 1 MiB. A relative path counts from the file's "
 		"folder.",
 	.keys = root_keys,

@@ -382,12 +382,12 @@ const char *config_node_text(const struct config_node *n, char out[CONFIG_FOUND_
 {
 	char text[CONFIG_FOUND_MAX - 2];
 
-	if (n->kind == CONFIG_NODE_TEXT && !config_node_is_nothing(n))
-		snprintf(out, CONFIG_FOUND_MAX, "\"%s\"", escape_to(text, sizeof(text), n->text));
-	else if (n->kind == CONFIG_NODE_TEXT)
+	if (n->kind != CONFIG_NODE_TEXT)
+		snprintf(out, CONFIG_FOUND_MAX, "%s %s", n->count ? "a" : "an empty",
+			 n->kind == CONFIG_NODE_LIST ? "list" : "mapping");
+	else if (config_node_is_nothing(n))
 		snprintf(out, CONFIG_FOUND_MAX, "nothing");
 	else
-		snprintf(out, CONFIG_FOUND_MAX,
-			 n->kind == CONFIG_NODE_LIST ? "a list" : "a mapping");
+		snprintf(out, CONFIG_FOUND_MAX, "\"%s\"", escape_to(text, sizeof(text), n->text));
 	return out;
 }
