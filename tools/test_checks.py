@@ -98,6 +98,13 @@ class TestSize:
         tree.write('src/base/a.c', function(5, 'int a, int b, int c, int d,\n      int e, int g'))
         tree.refuses('check-size', 'f() has 6 parameters')
 
+    def test_a_comment_with_a_reason_lifts_the_rule_from_one_function(self, tree):
+        six = function(5, 'int a, int b, int c, int d, int e, int g')
+        tree.write('src/base/a.c', '/* lint-ok: a callback of\n * the library */\n' + six)
+        tree.passes('check-size')
+        tree.write('src/base/a.c', '/* lint-ok: this one */\n' + six + '\n' + six)
+        assert tree.refuses('check-size', 'f() has 6 parameters').count('parameters,') == 1
+
     def test_refuses_many_long_functions(self, tree):
         for i in range(13):
             tree.write(f'src/base/a{i}.c', function(61))
@@ -115,6 +122,7 @@ class TestBanned:
         ('proxy', '#include <openssl/ssl.h>', 'openssl/ssl.h only in tls'),
         ('proxy', '#include <uv.h>', 'uv.h only in net'),
         ('wire', 'if (memcmp(a->secret, b, n) == 0)\n\t;', 'secret_equal'),
+        ('wire', 'if (bytes_equal(f(a, g(b)), key_password(c)))\n\t;', 'secret_equal'),
         ('wire', '#define TRY(x) \\\n\tif (x) \\\n\t\treturn -1', 'a macro that returns'),
         ('wire', 'typedef struct flow flow_t;', 'never flow_t'),
         ('wire', 'void f(void)\n{\n#ifdef LINUX\n#endif\n}', '#if in a function'),
@@ -128,6 +136,7 @@ class TestBanned:
         ('net', 'now = time(NULL); #include <uv.h>'),
         ('tls', '#include <openssl/ssl.h>'),
         ('wire', 'mem_free(p); x->free(p); timeout(3); /* strcpy(a, b) */ s = "sprintf(";'),
+        ('wire', 'if (bytes_equal(a, f(b)) && secret_equal(c, d))\n\treturn is_secret(e);'),
         ('wire', '/* lint-ok: the library wants it */\nfree(p);'),
     ])
     def test_passes(self, tree, room, text):
