@@ -52,7 +52,7 @@ static int refuse_option(const struct args_verb *verb, struct bytes name, struct
 		suggest_offer(&s, o->name);
 	for (const struct args_option *o = common; o->name; o++)
 		suggest_offer(&s, o->name);
-	return FAIL(e, USAGE, "oriel %s: there is no option --%s%s; oriel %s --help lists them",
+	return FAIL(e, USAGE, "%s: there is no option --%s%s; oriel %s --help lists them",
 		    verb->name, escape_to(shown, sizeof(shown), name), suggest_text(&s, "--", near),
 		    verb->name);
 }
@@ -62,7 +62,7 @@ static int give(struct walk *w, const struct args_option *o, const char *value, 
 	struct args *out = w->out;
 
 	if (out->given_count == ARGS_MAX)
-		return FAIL(e, USAGE, "oriel %s: more than %d options", out->verb->name, ARGS_MAX);
+		return FAIL(e, USAGE, "%s: more than %d options", out->verb->name, ARGS_MAX);
 	out->given[out->given_count].option = o;
 	out->given[out->given_count].value = value;
 	out->given_count++;
@@ -89,14 +89,12 @@ static int take_value(struct walk *w, const struct args_option *o, const char *s
 	if (same)
 		return give(w, o, same, e);
 	if (!*w->next)
-		return FAIL(e, USAGE, "oriel %s: --%s needs %s", w->out->verb->name, o->name,
-			    o->value);
+		return FAIL(e, USAGE, "%s: --%s needs %s", w->out->verb->name, o->name, o->value);
 	if (looks_like_an_option(*w->next))
-		return FAIL(
-			e, USAGE,
-			"oriel %s: --%s needs %s, but %s follows; if that is meant, write --%s=%s",
-			w->out->verb->name, o->name, o->value,
-			escape_to(shown, sizeof(shown), bytes_str(*w->next)), o->name, shown);
+		return FAIL(e, USAGE,
+			    "%s: --%s needs %s, but %s follows; if that is meant, write --%s=%s",
+			    w->out->verb->name, o->name, o->value,
+			    escape_to(shown, sizeof(shown), bytes_str(*w->next)), o->name, shown);
 	return give(w, o, *w->next++, e);
 }
 
@@ -116,7 +114,7 @@ static int parse_long(struct walk *w, const char *word, struct err *e)
 	if (o->value)
 		return take_value(w, o, value, e);
 	if (value)
-		return FAIL(e, USAGE, "oriel %s: --%s takes no value", verb->name, o->name);
+		return FAIL(e, USAGE, "%s: --%s takes no value", verb->name, o->name);
 	if (ours)
 		return give(w, o, NULL, e);
 	finish(w, o);
@@ -142,7 +140,7 @@ static int parse_letters(struct walk *w, const char *letters, struct err *e)
 		o = find_letter(common, *p);
 		if (!o)
 			return FAIL(e, USAGE,
-				    "oriel %s: there is no option -%s; oriel %s --help lists them",
+				    "%s: there is no option -%s; oriel %s --help lists them",
 				    verb->name, escape_to(shown, sizeof(shown), bytes_of(p, 1)),
 				    verb->name);
 		finish(w, o);
@@ -159,7 +157,7 @@ static int parse_word(struct walk *w, const char *word, struct err *e)
 	if (word[0] == '-' && word[1])
 		return parse_letters(w, word + 1, e);
 	if (out->operand_count == ARGS_MAX)
-		return FAIL(e, USAGE, "oriel %s: more than %d operands", out->verb->name, ARGS_MAX);
+		return FAIL(e, USAGE, "%s: more than %d operands", out->verb->name, ARGS_MAX);
 	out->operands[out->operand_count++] = word;
 	return 0;
 }
@@ -175,7 +173,7 @@ static int check_action(const struct args *a, struct err *e)
 			return 0;
 		suggest_offer(&s, *action);
 	}
-	return FAIL(e, USAGE, "oriel %s: there is no %s%s; it takes %s", a->verb->name,
+	return FAIL(e, USAGE, "%s: there is no %s%s; it takes %s", a->verb->name,
 		    escape_to(shown, sizeof(shown), word), suggest_text(&s, "", near),
 		    a->verb->operands);
 }
@@ -188,19 +186,19 @@ static int check_shape(const struct args *a, struct err *e)
 	char shown[64];
 
 	if (a->operand_count < v->min)
-		return FAIL(e, USAGE, "oriel %s: it needs %s; oriel %s --help tells more", v->name,
+		return FAIL(e, USAGE, "%s: it needs %s; oriel %s --help tells more", v->name,
 			    operands, v->name);
 	if (a->operand_count > 0 && v->actions && check_action(a, e) < 0)
 		return -1;
 	if (a->operand_count > v->max)
-		return FAIL(e, USAGE, "oriel %s: %s is one too many; it takes %s%s", v->name,
+		return FAIL(e, USAGE, "%s: %s is one too many; it takes %s%s", v->name,
 			    escape_to(shown, sizeof(shown), bytes_str(a->operands[v->max])),
 			    operands, v->command ? ", and a command only after --" : "");
 	if (a->command && !v->command)
-		return FAIL(e, USAGE, "oriel %s: it takes no command after --", v->name);
+		return FAIL(e, USAGE, "%s: it takes no command after --", v->name);
 	if (a->command ? !a->command[0] : v->command && v->command_needed)
-		return FAIL(e, USAGE, "oriel %s: a command is needed: oriel %s -- %s", v->name,
-			    v->name, v->command);
+		return FAIL(e, USAGE, "%s: a command is needed: oriel %s -- %s", v->name, v->name,
+			    v->command);
 	return 0;
 }
 
@@ -215,7 +213,7 @@ static int parse_rest(struct walk *w, struct err *e)
 	}
 	for (; *w->next; w->next++) {
 		if (out->operand_count == ARGS_MAX)
-			return FAIL(e, USAGE, "oriel %s: more than %d operands", out->verb->name,
+			return FAIL(e, USAGE, "%s: more than %d operands", out->verb->name,
 				    ARGS_MAX);
 		out->operands[out->operand_count++] = *w->next;
 	}
@@ -253,7 +251,7 @@ static int parse_first(const struct args_verb *verbs, char **argv, struct args *
 	const char *word = argv[0];
 
 	if (!word)
-		return FAIL(e, USAGE, "oriel: say what to do; oriel --help lists what there is");
+		return FAIL(e, USAGE, "say what to do; oriel --help lists what there is");
 	if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
 		*want = ARGS_VERSION;
 		return 0;
@@ -341,7 +339,7 @@ int args_number(const struct args *a, const char *name, uint64_t min, uint64_t m
 	if (!value)
 		return 0;
 	if (!bytes_decimal(bytes_str(value), max, &n) || n < min)
-		return FAIL(e, USAGE, "oriel %s: --%s %s: expected a number from %llu to %llu",
+		return FAIL(e, USAGE, "%s: --%s %s: expected a number from %llu to %llu",
 			    a->verb->name, name, escape_to(shown, sizeof(shown), bytes_str(value)),
 			    (unsigned long long)min, (unsigned long long)max);
 	*out = n;

@@ -48,7 +48,8 @@ enum args_want {
 };
 
 /* argv[0] is the program. --help and --version are understood with every verb. Fails with
- * ERR_USAGE (exit status 2), one sentence, which names the nearest that there is. */
+ * ERR_USAGE (exit status 2) and one sentence that begins with the verb and names the nearest that
+ * there is. */
 int args_parse(const struct args_verb *verbs, char **argv, struct args *out, enum args_want *want,
 	       struct err *e) MUST_CHECK;
 

@@ -125,51 +125,51 @@ static void two_dashes_begin_a_command(void **state)
 	assert_null(args.command[4]);
 	assert_int_equal(PARSE("watch"), 0);
 	assert_null(args.command);
-	REFUSES("oriel exec: a command is needed: oriel exec -- CMD...", "exec");
-	REFUSES("oriel exec: a command is needed: oriel exec -- CMD...", "exec", "--");
-	REFUSES("oriel watch: a command is needed: oriel watch -- CMD...", "watch", "--");
-	REFUSES("oriel exec: curl is one too many; it takes nothing, and a command only after --",
-		"exec", "curl");
+	REFUSES("exec: a command is needed: oriel exec -- CMD...", "exec");
+	REFUSES("exec: a command is needed: oriel exec -- CMD...", "exec", "--");
+	REFUSES("watch: a command is needed: oriel watch -- CMD...", "watch", "--");
+	REFUSES("exec: curl is one too many; it takes nothing, and a command only after --", "exec",
+		"curl");
 }
 
 static void an_unknown_option_is_refused_with_the_nearest(void **state)
 {
 	(void)state;
-	REFUSES("oriel run: there is no option --lisen (did you mean --listen?); oriel run --help "
+	REFUSES("run: there is no option --lisen (did you mean --listen?); oriel run --help "
 		"lists them",
 		"run", "--lisen=a");
-	REFUSES("oriel run: there is no option --key (did you mean --keylog?); oriel run --help "
+	REFUSES("run: there is no option --key (did you mean --keylog?); oriel run --help "
 		"lists them",
 		"run", "--key");
-	REFUSES("oriel run: there is no option --JSON (did you mean --json?); oriel run --help "
+	REFUSES("run: there is no option --JSON (did you mean --json?); oriel run --help "
 		"lists them",
 		"run", "--JSON");
-	REFUSES("oriel run: there is no option --vebrose (did you mean --verbose?); oriel run "
+	REFUSES("run: there is no option --vebrose (did you mean --verbose?); oriel run "
 		"--help lists them",
 		"run", "--vebrose");
-	REFUSES("oriel run: there is no option --hlep (did you mean --help?); oriel run --help "
+	REFUSES("run: there is no option --hlep (did you mean --help?); oriel run --help "
 		"lists them",
 		"run", "--hlep");
-	REFUSES("oriel run: there is no option --zzz; oriel run --help lists them", "run", "--zzz");
-	REFUSES("oriel doctor: there is no option --listen; oriel doctor --help lists them",
-		"doctor", "--listen");
-	REFUSES("oriel run: there is no option -x; oriel run --help lists them", "run", "-vx");
-	REFUSES("oriel run: there is no option --\\x1b[31m; oriel run --help lists them", "run",
+	REFUSES("run: there is no option --zzz; oriel run --help lists them", "run", "--zzz");
+	REFUSES("doctor: there is no option --listen; oriel doctor --help lists them", "doctor",
+		"--listen");
+	REFUSES("run: there is no option -x; oriel run --help lists them", "run", "-vx");
+	REFUSES("run: there is no option --\\x1b[31m; oriel run --help lists them", "run",
 		"--\x1b[31m");
 }
 
 static void values_that_are_missing_or_too_many_are_refused(void **state)
 {
 	(void)state;
-	REFUSES("oriel run: --listen needs ADDR:PORT", "run", "--listen");
-	REFUSES("oriel run: --listen needs ADDR:PORT", "run", "-vl");
-	REFUSES("oriel run: --listen needs ADDR:PORT, but --json follows; if that is meant, write "
+	REFUSES("run: --listen needs ADDR:PORT", "run", "--listen");
+	REFUSES("run: --listen needs ADDR:PORT", "run", "-vl");
+	REFUSES("run: --listen needs ADDR:PORT, but --json follows; if that is meant, write "
 		"--listen=--json",
 		"run", "--listen", "--json");
-	REFUSES("oriel run: --json takes no value", "run", "--json=yes");
-	REFUSES("oriel run: b is one too many; it takes [oriel.yaml]", "run", "a", "b");
-	REFUSES("oriel doctor: a is one too many; it takes nothing", "doctor", "a");
-	REFUSES("oriel doctor: a is one too many; it takes nothing", "doctor", "--", "a");
+	REFUSES("run: --json takes no value", "run", "--json=yes");
+	REFUSES("run: b is one too many; it takes [oriel.yaml]", "run", "a", "b");
+	REFUSES("doctor: a is one too many; it takes nothing", "doctor", "a");
+	REFUSES("doctor: a is one too many; it takes nothing", "doctor", "--", "a");
 }
 
 static void actions_come_from_the_table(void **state)
@@ -177,14 +177,12 @@ static void actions_come_from_the_table(void **state)
 	(void)state;
 	assert_int_equal(PARSE("trust", "status"), 0);
 	assert_string_equal(args.operands[0], "status");
-	REFUSES("oriel trust: it needs install|remove|status; oriel trust --help tells more",
-		"trust");
-	REFUSES("oriel trust: there is no instal (did you mean install?); it takes "
+	REFUSES("trust: it needs install|remove|status; oriel trust --help tells more", "trust");
+	REFUSES("trust: there is no instal (did you mean install?); it takes "
 		"install|remove|status",
 		"trust", "instal");
-	REFUSES("oriel trust: there is no x; it takes install|remove|status", "trust", "x", "y");
-	REFUSES("oriel trust: y is one too many; it takes install|remove|status", "trust", "status",
-		"y");
+	REFUSES("trust: there is no x; it takes install|remove|status", "trust", "x", "y");
+	REFUSES("trust: y is one too many; it takes install|remove|status", "trust", "status", "y");
 }
 
 static void verbs_are_known_by_name_only(void **state)
@@ -196,8 +194,7 @@ static void verbs_are_known_by_name_only(void **state)
 	REFUSES("there is no oriel --verbose; oriel --help lists what there is", "--verbose");
 	REFUSES("there is no oriel ; oriel --help lists what there is", "");
 	assert_int_equal(parse((const char *const[]){ "oriel", NULL }), -1);
-	assert_string_equal(err.sentence,
-			    "oriel: say what to do; oriel --help lists what there is");
+	assert_string_equal(err.sentence, "say what to do; oriel --help lists what there is");
 	assert_int_equal(parse((const char *const[]){ NULL }), -1);
 }
 
@@ -223,7 +220,7 @@ static void help_and_version_win_over_what_follows(void **state)
 	assert_int_equal(want, ARGS_VERSION);
 	assert_int_equal(PARSE("version"), 0);
 	assert_int_equal(want, ARGS_VERSION);
-	REFUSES("oriel run: --help takes no value", "run", "--help=me");
+	REFUSES("run: --help takes no value", "run", "--help=me");
 }
 
 static void numbers_keep_their_bounds(void **state)
@@ -247,7 +244,7 @@ static void numbers_keep_their_bounds(void **state)
 		assert_int_equal(PARSE("run", word), 0);
 		assert_int_equal(args_number(&args, "listen", 1, 9, &n, &err), -1);
 	}
-	assert_string_equal(err.sentence, "oriel run: --listen 1x: expected a number from 1 to 9");
+	assert_string_equal(err.sentence, "run: --listen 1x: expected a number from 1 to 9");
 }
 
 static void too_many_words_are_refused(void **state)
@@ -258,13 +255,13 @@ static void too_many_words_are_refused(void **state)
 	for (size_t i = 2; i < ARGS_MAX + 3; i++)
 		words[i] = "-v";
 	assert_int_equal(parse(words), -1);
-	assert_string_equal(err.sentence, "oriel run: more than 256 options");
+	assert_string_equal(err.sentence, "run: more than 256 options");
 	words[ARGS_MAX + 2] = NULL;
 	assert_int_equal(parse(words), 0);
 	for (size_t i = 2; i < ARGS_MAX + 3; i++)
 		words[i] = "x";
 	assert_int_equal(parse(words), -1);
-	assert_string_equal(err.sentence, "oriel run: more than 256 operands");
+	assert_string_equal(err.sentence, "run: more than 256 operands");
 }
 
 static void the_usage_comes_from_the_table(void **state)

@@ -1,0 +1,269 @@
+#include "cmd/admin.h"
+
+#include "base/mem.h"
+#include "base/secret.h"
+#include "flow/curl.h"
+#include "flow/metrics.h"
+#include "serve/service.h"
+
+#define FLOWS_DEFAULT 100
+#define FLOWS_MOST 100000
+
+struct admin {
+	struct admin_options o;
+	struct service *unix_service, *tcp_service;
+	const struct metrics **metrics;
+	size_t metrics_count;
+	pthread_mutex_t lock; /* of what follows, which lanes read, too */
+	struct buf ca_pem;
+	struct buf token; /* .secret */
+	struct addr *own;
+	size_t own_count;
+	bool ready;
+};
+
+/* --- pages --- */
+
+static void say(struct service_reply *r, unsigned status, const char *text)
+{
+	r->status = status;
+	buf_clear(&r->body);
+	if (buf_printf(&r->body, NULL, "%s\n", text) < 0)
+		r->status = 500;
+}
+
+static void page_metrics(struct admin *a, const struct service_request *q, struct service_reply *r)
+{
+	(void)q;
+	r->type = "text/plain; version=0.0.4; charset=utf-8";
+	if (metrics_write(&r->body, a->metrics, a->metrics_count, ORIEL_VERSION, NULL) < 0)
+		say(r, 500, "the metrics do not fit");
+}
+
+static void page_healthz(struct admin *a, const struct service_request *q, struct service_reply *r)
+{
+	(void)a;
+	(void)q;
+	say(r, 200, "ok");
+}
+
+static void page_readyz(struct admin *a, const struct service_request *q, struct service_reply *r)
+{
+	(void)q;
+	if (a->ready)
+		say(r, 200, "ready");
+	else
+		say(r, 503, "starting");
+}
+
+static void page_ca(struct admin *a, const struct service_request *q, struct service_reply *r)
+{
+	int added;
+
+	(void)q;
+	r->type = "application/x-pem-file";
+	pthread_mutex_lock(&a->lock);
+	added = buf_add(&r->body, buf_bytes(&a->ca_pem), NULL);
+	pthread_mutex_unlock(&a->lock);
+	if (added < 0)
+		say(r, 500, "no memory");
+}
+
+static void flows_list(struct admin *a, size_t last, bool json, struct service_reply *r)
+{
+	struct json_options jo = { .mask = true };
+	struct text_options to = { .mask = true, .utc_offset_s = a->o.views->text.utc_offset_s };
+	uint64_t cursor = store_last(a->o.views->store, last);
+	struct store_entry en;
+
+	while (store_next(a->o.views->store, &cursor, &en)) {
+		int added;
+
+		if (json)
+			added = en.exchange ? exchange_json(&r->body, &jo, en.flow, en.exchange, NULL)
+					    : flow_json(&r->body, &jo, en.flow, NULL);
+		else
+			added = en.exchange ? text_exchange(&r->body, &to, en.flow, en.exchange, NULL)
+					    : text_flow(&r->body, &to, en.flow, NULL);
+		if (added < 0)
+			return; /* what fits is shown */
+	}
+}
+
+static void flows_curl(struct admin *a, uint64_t n, struct service_reply *r)
+{
+	struct curl_options co = { .mask = false };
+	struct store_entry en;
+	struct err e = { 0 };
+
+	if (!store_find(a->o.views->store, n, &en) || !en.exchange)
+		say(r, 404, "no exchange of this number is kept");
+	else if (curl_write(&r->body, &co, en.exchange, &e) < 0)
+		say(r, 500, e.sentence);
+}
+
+static void page_flows(struct admin *a, const struct service_request *q, struct service_reply *r)
+{
+	uint64_t n = FLOWS_DEFAULT;
+	struct bytes value;
+
+	pthread_mutex_lock(&a->o.views->lock);
+	if (service_query(q->query, "curl", &value)) {
+		if (bytes_decimal(value, UINT32_MAX, &n))
+			flows_curl(a, n, r);
+		else
+			say(r, 400, "curl: a number is wanted");
+	} else if (service_query(q->query, "last", &value) && !bytes_decimal(value, FLOWS_MOST, &n)) {
+		say(r, 400, "last: a number up to 100000 is wanted");
+	} else {
+		bool json = service_query(q->query, "json", &value);
+
+		r->type = json ? "application/x-ndjson" : "text/plain; charset=utf-8";
+		flows_list(a, (size_t)n, json, r);
+	}
+	pthread_mutex_unlock(&a->o.views->lock);
+}
+
+static const struct {
+	const char *path;
+	bool open; /* over TCP without a token, too */
+	void (*get)(struct admin *a, const struct service_request *q, struct service_reply *r);
+} pages[] = {
+	{ "/metrics", true, page_metrics }, { "/healthz", true, page_healthz }, { "/readyz", true, page_readyz },
+	{ "/ca.pem", true, page_ca },	    { "/flows", false, page_flows },
+};
+
+/* --- who may see what --- */
+
+static bool has_token(struct admin *a, struct bytes authorization)
+{
+	struct bytes scheme = bytes_str("Bearer ");
+	bool ok;
+
+	if (!bytes_starts(authorization, scheme))
+		return false;
+	pthread_mutex_lock(&a->lock);
+	ok = a->token.n && secret_equal(bytes_slice(authorization, scheme.n, authorization.n), buf_bytes(&a->token));
+	pthread_mutex_unlock(&a->lock);
+	return ok;
+}
+
+static void handle(void *ctx, const struct service_request *q, struct service_reply *r)
+{
+	struct admin *a = ctx;
+
+	if (!bytes_equal(q->method, bytes_str("GET"))) {
+		say(r, 405, "only GET");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+		if (!bytes_equal(q->path, bytes_str(pages[i].path)))
+			continue;
+		if (pages[i].open || q->local || has_token(a, q->authorization))
+			pages[i].get(a, q, r);
+		else
+			say(r, 403, "only over the admin socket, or with the token");
+		return;
+	}
+	say(r, 404, "there are /metrics, /healthz, /readyz, /ca.pem and /flows");
+}
+
+static int serve(struct admin *a, int fd, bool local, struct service **out, struct err *e)
+{
+	struct service_options o = { .loop = a->o.loop, .fd = fd, .local = local, .handle = handle, .ctx = a };
+
+	return fd < 0 ? 0 : service_new(&o, out, e);
+}
+
+int admin_new(const struct admin_options *o, struct admin **out, struct err *e)
+{
+	struct admin *a = mem_new(sizeof(*a));
+
+	if (!a)
+		return FAIL(e, NOMEM, "the admin interface");
+	a->o = *o;
+	a->ca_pem = buf_init((size_t)1 << 20);
+	a->token = buf_init_secret(4096);
+	pthread_mutex_init(&a->lock, NULL);
+	if (serve(a, o->unix_fd, true, &a->unix_service, e) < 0 || serve(a, o->tcp_fd, false, &a->tcp_service, e) < 0) {
+		admin_free(a);
+		return err_ctx(e, "the admin interface");
+	}
+	*out = a;
+	return 0;
+}
+
+void admin_free(struct admin *a)
+{
+	if (!a)
+		return;
+	service_free(a->unix_service);
+	service_free(a->tcp_service);
+	buf_fini(&a->ca_pem);
+	buf_fini(&a->token);
+	mem_free(a->metrics);
+	mem_free(a);
+}
+
+int admin_set_metrics(struct admin *a, const struct metrics *const *list, size_t count, struct err *e)
+{
+	a->metrics = mem_dup(bytes_of(list, count * sizeof(*list)));
+	if (!a->metrics)
+		return FAIL(e, NOMEM, "the metrics");
+	a->metrics_count = count;
+	return 0;
+}
+
+int admin_set_setup(struct admin *a, struct setup *setup, const struct delivery *d, struct err *e)
+{
+	int token = setup->config->admin.token, r;
+
+	pthread_mutex_lock(&a->lock);
+	buf_clear(&a->ca_pem);
+	buf_clear(&a->token);
+	r = buf_add(&a->ca_pem, d->bump_cert, e);
+	if (r == 0 && token != CONFIG_NO_ASSET)
+		r = buf_add(&a->token, setup->secrets[token], e);
+	a->ready = r == 0;
+	pthread_mutex_unlock(&a->lock);
+	return r;
+}
+
+/* --- http://oriel.internal/ --- */
+
+static const char internal_page[] =
+	"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
+	"<title>oriel</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:44em;margin:3em auto;padding:0 1em}"
+	"code,pre{background:#8882;border-radius:4px;padding:.1em .3em}pre{padding:.7em;overflow-x:auto}</style>"
+	"<h1>This connection goes through oriel</h1>"
+	"<p>oriel decrypts the TLS traffic of programs that trust its bump CA. "
+	"Install it only on machines that are yours: <a href=\"/ca.pem\">ca.pem</a>.</p>"
+	"<h2>Debian, Ubuntu</h2><pre>sudo cp ca.pem /usr/local/share/ca-certificates/oriel.crt\n"
+	"sudo update-ca-certificates</pre>"
+	"<h2>Fedora, RHEL</h2><pre>sudo trust anchor ca.pem</pre>"
+	"<h2>macOS</h2><pre>sudo security add-trusted-cert -d -r trustRoot \\\n"
+	"  -k /Library/Keychains/System.keychain ca.pem</pre>"
+	"<h2>Windows</h2><pre>certutil -addstore -f Root ca.pem</pre>"
+	"<h2>Firefox</h2><p>Settings, Privacy &amp; Security, View Certificates, Authorities, Import.</p>"
+	"<h2>Chromium on Linux</h2><pre>certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n oriel -i ca.pem</pre>"
+	"<h2>Java</h2><pre>keytool -importcert -cacerts -alias oriel -file ca.pem</pre>"
+	"<p>On the machine that oriel runs on, <code>oriel trust install</code> and <code>oriel env</code> do this for you.</p>";
+
+int admin_internal_page(struct admin *a, struct bytes path, struct buf *out, struct err *e)
+{
+	struct service_reply r = { .status = 200, .type = "text/html; charset=utf-8", .body = buf_init((size_t)1 << 20) };
+	int done;
+
+	if (path.n == 0 || bytes_equal(path, bytes_str("/"))) {
+		if (buf_add(&r.body, bytes_str(internal_page), e) < 0)
+			return -1;
+	} else if (bytes_equal(path, bytes_str("/ca.pem"))) {
+		page_ca(a, NULL, &r);
+	} else {
+		say(&r, 404, "there are / and /ca.pem");
+		r.type = "text/plain; charset=utf-8";
+	}
+	done = service_write(out, &r, e);
+	buf_fini(&r.body);
+	return done;
+}

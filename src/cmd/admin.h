@@ -1,0 +1,32 @@
+/* The admin interface, served by the worker's main thread: metrics, health, the last flows, the CA
+ * certificate; and the pages of http://oriel.internal/. */
+#ifndef CMD_ADMIN_H
+#define CMD_ADMIN_H
+
+#include "cmd/delivery.h"
+#include "cmd/views.h"
+#include "proxy/lane.h"
+
+struct admin;
+
+struct admin_options {
+	struct loop *loop;
+	struct views *views;
+	struct proxy_shared *shared;
+	int unix_fd, tcp_fd; /* listening, taken; -1: none */
+};
+int admin_new(const struct admin_options *o, struct admin **out, struct err *e) MUST_CHECK;
+void admin_free(struct admin *a);
+/* Once the lanes are there; the list is copied. Before that the answer to /readyz is 503. */
+int admin_set_metrics(struct admin *a, const struct metrics *const *list, size_t count,
+		      struct err *e) MUST_CHECK;
+/* The setup in force, and what came with it; both are copied as far as they are needed. */
+int admin_set_setup(struct admin *a, struct setup *setup, const struct delivery *d,
+		    struct err *e) MUST_CHECK;
+
+/* A page of http://oriel.internal/ as a whole HTTP/1.1 response with Connection: close. From any
+ * thread. */
+int admin_internal_page(struct admin *a, struct bytes path, struct buf *out,
+			struct err *e) MUST_CHECK;
+
+#endif

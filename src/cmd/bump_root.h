@@ -1,0 +1,35 @@
+/* The bump root and what is made from it, in the state folder:
+ *   bump/ca.pem bump/ca-key.pem   the root; made when missing or expired
+ *   bump/bundle.pem               system roots and bump root, for programs that take one file
+ *   bump/trust.p12                the same for Java, password "changeit" */
+#ifndef CMD_BUMP_ROOT_H
+#define CMD_BUMP_ROOT_H
+
+#include "base/buf.h"
+#include "proc/paths.h"
+
+#define ROOTS_MAX ((size_t)15 << 20)
+
+struct bump_root {
+	char dir[PATHS_MAX]; /* of the keeper's files: bump/ in the state folder */
+	char cert_path[PATHS_MAX], key_path[PATHS_MAX], bundle_path[PATHS_MAX], p12_path[PATHS_MAX];
+	struct buf cert_pem;
+	struct buf key_pem; /* .secret; wiped once the keeper has it */
+	bool made;	    /* just now */
+};
+
+/* Where everything is; nothing is opened. */
+int bump_root_paths(struct bump_root *r, struct err *e) MUST_CHECK;
+/* Loads the root, or makes it. cert and key: other files than the state folder's, or NULL. */
+int bump_root_load(struct bump_root *r, const char *cert, const char *key,
+		   struct err *e) MUST_CHECK;
+void bump_root_fini(struct bump_root *r);
+/* Writes bundle.pem and trust.p12 when they are missing or not of these roots. */
+int bump_root_write_bundles(const struct bump_root *r, struct bytes system_roots,
+			    struct err *e) MUST_CHECK;
+
+/* The roots that programs of this machine trust: SSL_CERT_FILE, SSL_CERT_DIR, else the
+ * distribution's bundle. where: the file or folder they came from. Without any, out stays empty. */
+int system_roots_read(struct buf *out, char where[PATHS_MAX], struct err *e) MUST_CHECK;
+
+#endif

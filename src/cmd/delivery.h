@@ -1,0 +1,62 @@
+/* What the supervisor gives the worker: the configuration as text and the bytes of all files it
+ * needs, since the worker opens none. One blob at the start and one for each reload. */
+#ifndef CMD_DELIVERY_H
+#define CMD_DELIVERY_H
+
+#include "base/buf.h"
+#include "wire/addr.h"
+
+#define DELIVERY_MAX ((size_t)128 << 20)
+#define DELIVERY_ASSETS_MAX 256
+#define DELIVERY_ADDRS_MAX 256
+#define DELIVERY_LISTENERS_MAX 11 /* with all extras they fit into one message */
+
+/* Everything borrowed: when written from the caller, when parsed from the blob. */
+struct delivery {
+	struct bytes config;	   /* canonical YAML: nothing is left to be found out */
+	struct bytes system_roots; /* PEM */
+	struct bytes bump_cert;	   /* PEM of the bump root, never its key */
+	struct bytes hosts_file;   /* text of /etc/hosts */
+	struct bytes assets[DELIVERY_ASSETS_MAX]; /* by index of the configuration's assets */
+	size_t asset_count;
+	struct addr listeners[DELIVERY_ADDRS_MAX]; /* as bound, the admin's behind the proxy's */
+	size_t listener_count;
+	struct addr own[DELIVERY_ADDRS_MAX];
+	size_t own_count;
+	uint32_t utc_offset_s; /* of local time, two's complement */
+	bool terminal;	       /* standard output is one */
+	uint16_t width;	       /* of the terminal */
+};
+
+int delivery_write(const struct delivery *d, struct buf *out, struct err *e) MUST_CHECK;
+/* Fails with ERR_WIRE_DECODE. */
+int delivery_parse(struct bytes b, struct delivery *out, struct err *e) MUST_CHECK;
+
+/* Messages on the channel between supervisor and worker. */
+enum worker_message {
+	/* supervisor to worker */
+	WORKER_SOCKETS = 1, /* descriptors: one for each listener, then see struct sockets_header */
+	WORKER_SETUP,	    /* a delivery; belongs to the sockets sent before it */
+	WORKER_KEEPER,	    /* descriptors: one line to the keeper for each lane */
+	WORKER_DRAIN,	    /* no more accepting; ends when the last flow has ended */
+	WORKER_OWNER,	    /* the process of a client: flow (u64), pid (u32), name (vec16) */
+	/* worker to supervisor */
+	WORKER_READY,	  /* the setup is in force */
+	WORKER_REFUSED,	  /* it is not: a sentence; the one before stays */
+	WORKER_ASK_OWNER, /* flow (u64), client and local address (struct addr each, as bytes) */
+};
+
+/* Which descriptors come after the listeners' in WORKER_SOCKETS, in this order. */
+enum socket_extra {
+	SOCKETS_ADMIN_UNIX = 1,
+	SOCKETS_ADMIN_TCP = 2,
+	SOCKETS_KEYLOG = 4,
+	SOCKETS_KEYLOG_ENV = 8,
+	SOCKETS_HAR = 16,
+};
+struct sockets_header {
+	uint8_t listeners;
+	uint8_t extras; /* of enum socket_extra */
+};
+
+#endif

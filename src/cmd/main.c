@@ -1,0 +1,54 @@
+/* oriel: the table of verbs. */
+#include <stdio.h>
+
+#include "cmd/args.h"
+#include "cmd/run.h"
+#include "proc/child.h"
+
+static const struct args_verb verbs[] = {
+	{ .name = "run",
+	  .help = "the proxy: see, and decide on, the TLS traffic of your programs",
+	  .operands = "[oriel.yaml]",
+	  .max = 1,
+	  .options = run_options,
+	  .run = run_verb },
+	{ 0 },
+};
+
+static int usage(const struct args_verb *verb)
+{
+	struct buf text = buf_init(1 << 20);
+	struct err e = { 0 };
+	int status = EXIT_OK;
+
+	if (args_usage(verbs, verb, &text, &e) < 0) {
+		fprintf(stderr, "oriel: %s\n", e.sentence);
+		status = err_exit_status(&e);
+	} else {
+		fwrite(text.p, 1, text.n, stdout);
+	}
+	buf_fini(&text);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	enum args_want want = ARGS_HELP;
+	struct err e = { 0 };
+	struct args args;
+
+	child_title_init(argc, argv);
+	if (argc < 2)
+		return usage(NULL) == EXIT_OK ? EXIT_USAGE : EXIT_FAULT;
+	if (args_parse(verbs, argv, &args, &want, &e) < 0) {
+		fprintf(stderr, "oriel: %s\n", e.sentence);
+		return err_exit_status(&e);
+	}
+	if (want == ARGS_HELP)
+		return usage(args.verb);
+	if (want == ARGS_VERSION) {
+		printf("oriel %s\n", ORIEL_VERSION);
+		return EXIT_OK;
+	}
+	return args.verb->run(args.verb, &args);
+}
