@@ -105,7 +105,8 @@ static enum hello_outcome step(struct hello *h, struct bytes rest, bool *taken, 
 		*alert = ALERT_UNEXPECTED_MESSAGE;
 		return HELLO_BAD;
 	}
-	if (judge_head(h, bytes_slice(rest, RECORD_HEADER_SIZE, rest.n), alert, e) == HELLO_BAD)
+	struct bytes part = bytes_slice(rest, RECORD_HEADER_SIZE, rest.n);
+	if (judge_head(h, outcome == RECORD_DONE ? rec.body : part, alert, e) == HELLO_BAD)
 		return HELLO_BAD;
 	if (outcome == RECORD_MORE)
 		return HELLO_MORE;
