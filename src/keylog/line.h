@@ -46,7 +46,7 @@ enum keylog_outcome {
 };
 
 /* One line without or with its line end (LF, CRLF). Hexadecimal digits of either case. */
-enum keylog_outcome keylog_line_parse(struct bytes line, struct keylog_line *out,
+enum keylog_outcome keylog_line_parse(struct bytes text, struct keylog_line *out,
 				      struct err *e) MUST_CHECK;
 void keylog_line_wipe(struct keylog_line *line); /* for AUTO(keylog_line_wipe) */
 
