@@ -1,0 +1,15 @@
+#include "proc/sandbox.h"
+
+/* Built with -Dsandbox=false. */
+
+bool sandbox_available(void)
+{
+	return false;
+}
+
+int sandbox_enter(enum sandbox_role role, struct err *e)
+{
+	(void)role;
+	(void)e;
+	return 0;
+}
