@@ -66,7 +66,7 @@ static const struct {
 	  "the peer changes its keys again and again" },
 };
 
-/* How protocols that are not TLS begin. */
+/* How protocols that are not TLS begin: libssl gives up after five bytes. */
 static const struct {
 	const char *start;
 	const char *sentence;
@@ -76,7 +76,10 @@ static const struct {
 	{ "POST ", "the peer sends a plaintext HTTP request, not TLS" },
 	{ "HEAD ", "the peer sends a plaintext HTTP request, not TLS" },
 	{ "PUT ", "the peer sends a plaintext HTTP request, not TLS" },
-	{ "CONNECT ", "the peer sends a plaintext HTTP request, not TLS" },
+	{ "PATCH", "the peer sends a plaintext HTTP request, not TLS" },
+	{ "DELET", "the peer sends a plaintext HTTP request, not TLS" },
+	{ "OPTIO", "the peer sends a plaintext HTTP request, not TLS" },
+	{ "CONNE", "the peer sends a plaintext HTTP request, not TLS" },
 	{ "SSH-", "the peer speaks SSH, not TLS" },
 	{ "220", "the peer greets in plaintext (SMTP or FTP), not in TLS" },
 	{ "* OK", "the peer greets in plaintext (IMAP), not in TLS" },
@@ -127,23 +130,31 @@ static int fault_alert(int alert, struct err *e)
 		    SSL_alert_desc_string_long(alert), alert);
 }
 
+/* Empties the queue; of what is in it, libssl's own word says most. 0: it is empty. */
+static unsigned long take_code(void)
+{
+	unsigned long first = ERR_get_error(), code = first;
+
+	while (code && ERR_GET_LIB(code) != ERR_LIB_SSL)
+		code = ERR_get_error();
+	ERR_clear_error();
+	return code ? code : first;
+}
+
 int fault_take(const struct tls *t, struct err *e)
 {
-	unsigned long code = ERR_peek_error();
-	int r;
+	unsigned long code = take_code();
 
-	if (t->out_fault == ERR_LIMIT)
-		r = FAIL(e, LIMIT, "the buffer of %zu bytes for ciphertext is full", t->out->max);
-	else if (t->out_fault != ERR_NONE)
-		r = FAIL(e, NOMEM, "ciphertext finds no memory");
-	else if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) >= SSL_AD_REASON_OFFSET)
-		r = fault_alert(ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET, e);
-	else if (t->state == TLS_HANDSHAKING && not_tls(t, e))
-		r = -1;
-	else if (code == 0)
-		r = FAIL(e, CLOSED, "the peer ended the TLS session during the handshake");
-	else
-		r = fault_reason(code, e);
-	ERR_clear_error();
-	return r;
+	if (t->fault == ERR_LIMIT)
+		return FAIL(e, LIMIT, "the buffer of %zu bytes for ciphertext is full",
+			    t->out->max);
+	if (t->fault != ERR_NONE)
+		return FAIL(e, NOMEM, "out of memory in a TLS session");
+	if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) >= SSL_AD_REASON_OFFSET)
+		return fault_alert(ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET, e);
+	if (t->state == TLS_HANDSHAKING && not_tls(t, e))
+		return -1;
+	if (code == 0)
+		return FAIL(e, CLOSED, "the peer ended the TLS session");
+	return fault_reason(code, e);
 }

@@ -129,22 +129,29 @@ static int start(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const 
 	return 1;
 }
 
-int lean_provider_init(struct lean_provider *p, OSSL_LIB_CTX *into, struct err *e)
+int lean_provider_init(struct lean_provider *p, struct err *e)
 {
 	assert(!whole);
 	p->home = OSSL_LIB_CTX_new();
+	p->ctx = OSSL_LIB_CTX_new();
 	p->whole = p->home ? OSSL_PROVIDER_load(p->home, "default") : NULL;
 	whole = p->whole;
 	for (size_t i = 0; whole && i < ARRAY_LEN(selections); i++)
 		select_algorithms(i);
-	if (!whole || OSSL_PROVIDER_add_builtin(into, "lean", start) != 1 ||
-	    !OSSL_PROVIDER_load(into, "lean"))
-		return FAIL(e, CRYPTO, "OpenSSL's default provider cannot be loaded");
-	return 0;
+	if (whole && p->ctx && OSSL_PROVIDER_add_builtin(p->ctx, "lean", start) == 1)
+		p->trimmed = OSSL_PROVIDER_load(p->ctx, "lean");
+	if (p->trimmed)
+		return 0;
+	lean_provider_fini(p);
+	return FAIL(e, CRYPTO, "OpenSSL's default provider cannot be loaded");
 }
 
+/* The random generators of the one context work with the other's provider, which thus goes last. */
 void lean_provider_fini(struct lean_provider *p)
 {
+	if (p->trimmed)
+		OSSL_PROVIDER_unload(p->trimmed);
+	OSSL_LIB_CTX_free(p->ctx);
 	if (p->whole)
 		OSSL_PROVIDER_unload(p->whole);
 	OSSL_LIB_CTX_free(p->home);

@@ -29,8 +29,9 @@ struct tls {
 
 	struct bytes in; /* fed; borrowed */
 	size_t used;	 /* of it */
+	size_t before;	 /* what was used before it */
 	struct buf *out;
-	enum err_code out_fault;    /* why out took no more */
+	enum err_code fault;	    /* of ours, inside a call of libssl's: ERR_LIMIT, ERR_NOMEM */
 	uint8_t first[FIRST_BYTES]; /* of the peer, to tell what speaks no TLS */
 	size_t first_n;
 

@@ -4,16 +4,6 @@
 #include "tls/library.h"
 #include "tls/session.h"
 
-/* What the peer began with tells what it speaks, should it not be TLS. */
-static void keep_first(struct tls *t, struct bytes b)
-{
-	size_t room = FIRST_BYTES - t->first_n;
-	struct bytes part = bytes_slice(b, 0, room);
-
-	memcpy(t->first + t->first_n, part.p, part.n);
-	t->first_n += part.n;
-}
-
 static int bio_read(BIO *bio, char *p, size_t n, size_t *got)
 {
 	struct tls *t = BIO_get_data(bio);
@@ -25,8 +15,6 @@ static int bio_read(BIO *bio, char *p, size_t n, size_t *got)
 		BIO_set_retry_read(bio);
 		return 0;
 	}
-	if (t->first_n < FIRST_BYTES)
-		keep_first(t, part);
 	memcpy(p, part.p, part.n);
 	t->used += part.n;
 	return 1;
@@ -40,7 +28,7 @@ static int bio_write(BIO *bio, const char *p, size_t n, size_t *done)
 	BIO_clear_retry_flags(bio);
 	*done = 0;
 	if (buf_add(t->out, bytes_of(p, n), &e) < 0) {
-		t->out_fault = e.code;
+		t->fault = e.code;
 		return 0;
 	}
 	*done = n;

@@ -1,12 +1,10 @@
 #include "tls/testkit.h"
 
-#include <assert.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
-
-#include "base/mem.h"
 
 #define DER_MAX 65536
 #define VALID_S (90L * 24 * 3600)
@@ -125,7 +123,8 @@ static void advance(struct testkit_end *to, struct buf *plain)
 	uint8_t room[20000];
 	size_t got;
 
-	if (tls_state(to->tls) == TLS_HANDSHAKING)
+	to->status = tls_state(to->tls);
+	if (to->status == TLS_HANDSHAKING)
 		to->status = tls_run(to->tls, &to->err);
 	if (to->status == TLS_HANDSHAKING || to->status == TLS_FAILED)
 		return;
@@ -160,4 +159,82 @@ void testkit_shake(struct testkit_end *client, struct testkit_end *server, size_
 		testkit_move(client, server, step, NULL);
 		testkit_move(server, client, step, NULL);
 	}
+}
+
+void testkit_raw_init(struct testkit_raw *r, bool server, const struct testkit_certs *certs)
+{
+	*r = (struct testkit_raw){ .ctx = SSL_CTX_new(server ? TLS_server_method()
+							     : TLS_client_method()) };
+	must(r->ctx);
+	SSL_CTX_set_security_level(r->ctx, 0);
+	if (!certs)
+		return;
+	must(SSL_CTX_use_certificate_ASN1(r->ctx, (int)certs->leaf.n, certs->leaf.p) == 1);
+	must(SSL_CTX_use_PrivateKey_ASN1(EVP_PKEY_NONE, r->ctx, certs->key.p, (long)certs->key.n) ==
+	     1);
+}
+
+void testkit_raw_start(struct testkit_raw *r)
+{
+	r->ssl = SSL_new(r->ctx);
+	must(r->ssl);
+	SSL_set_bio(r->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+	if (SSL_is_server(r->ssl))
+		SSL_set_accept_state(r->ssl);
+	else
+		SSL_set_connect_state(r->ssl);
+}
+
+void testkit_raw_stop(struct testkit_raw *r)
+{
+	if (r->ssl)
+		SSL_set_shutdown(r->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(r->ssl);
+	r->ssl = NULL;
+}
+
+void testkit_raw_fini(struct testkit_raw *r)
+{
+	testkit_raw_stop(r);
+	SSL_CTX_free(r->ctx);
+	ERR_clear_error();
+}
+
+static void raw_turn(struct testkit_raw *r)
+{
+	char scratch[4096];
+	int n;
+
+	if (SSL_do_handshake(r->ssl) == 1)
+		while ((n = SSL_read(r->ssl, scratch, sizeof(scratch))) > 0)
+			;
+	r->shut = SSL_get_shutdown(r->ssl) & SSL_RECEIVED_SHUTDOWN;
+	ERR_clear_error();
+}
+
+void testkit_raw_talk(struct testkit_raw *r, struct testkit_end *end, struct buf *plain)
+{
+	struct testkit_end wire = { .out = buf_init(4 << 20) };
+
+	if (tls_state(end->tls) == TLS_HANDSHAKING)
+		end->status = tls_run(end->tls, &end->err);
+	for (;;) {
+		uint8_t *room;
+		int n;
+
+		if (end->out.n)
+			must(BIO_write(SSL_get_rbio(r->ssl), end->out.p, (int)end->out.n) ==
+			     (int)end->out.n);
+		buf_clear(&end->out);
+		raw_turn(r);
+		n = (int)BIO_ctrl_pending(SSL_get_wbio(r->ssl));
+		if (n == 0)
+			break;
+		must(buf_reserve(&wire.out, (size_t)n, &room, NULL) == 0);
+		must(BIO_read(SSL_get_wbio(r->ssl), room, n) == n);
+		buf_commit(&wire.out, (size_t)n);
+		testkit_move(&wire, end, 0, plain);
+		buf_clear(&wire.out);
+	}
+	buf_fini(&wire.out);
 }

@@ -3,6 +3,8 @@
 #ifndef TLS_TESTKIT_H
 #define TLS_TESTKIT_H
 
+#include <openssl/ssl.h>
+
 #include "tls/tls.h"
 
 /* A leaf and the authority that signed it, as DER; the leaf's key as PKCS#8. */
@@ -26,5 +28,21 @@ struct testkit_end {
 void testkit_move(struct testkit_end *from, struct testkit_end *to, size_t step, struct buf *plain);
 /* Until neither side has anything to say. */
 void testkit_shake(struct testkit_end *client, struct testkit_end *server, size_t step);
+
+/* A client or server of libssl alone, for what ours never does: tickets, key updates, old ways. Its
+ * context is made by init and may be changed until start. */
+struct testkit_raw {
+	SSL_CTX *ctx;
+	SSL *ssl;
+	bool shut; /* close_notify came */
+};
+/* certs may be NULL for a client. */
+void testkit_raw_init(struct testkit_raw *r, bool server, const struct testkit_certs *certs);
+void testkit_raw_start(struct testkit_raw *r);
+void testkit_raw_fini(struct testkit_raw *r);
+void testkit_raw_stop(struct testkit_raw *r); /* the connection only */
+/* Both go on until neither has anything to say; plaintext that our side reads goes to plain, which
+ * may be NULL. */
+void testkit_raw_talk(struct testkit_raw *r, struct testkit_end *end, struct buf *plain);
 
 #endif

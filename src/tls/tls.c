@@ -181,10 +181,24 @@ void tls_free(struct tls *t)
 	mem_free(t);
 }
 
+/* What the peer begins with tells what it speaks, should it not be TLS. What was not used is fed
+ * again, and must not be kept twice. */
+static void keep_first(struct tls *t)
+{
+	struct bytes part = bytes_slice(t->in, t->first_n - t->before, FIRST_BYTES - t->first_n);
+
+	if (part.n)
+		memcpy(t->first + t->first_n, part.p, part.n);
+	t->first_n += part.n;
+}
+
 void tls_feed(struct tls *t, struct bytes ciphertext)
 {
+	t->before += t->used;
 	t->in = ciphertext;
 	t->used = 0;
+	if (t->first_n < FIRST_BYTES)
+		keep_first(t);
 }
 
 size_t tls_consumed(const struct tls *t)
@@ -223,6 +237,8 @@ enum tls_status tls_run(struct tls *t, struct err *e)
 		return t->state;
 	queue_clean();
 	r = SSL_do_handshake(t->ssl);
+	if (t->fault)
+		return fail(t, e);
 	if (r == 1) {
 		settle(t);
 		return t->state;
