@@ -70,7 +70,8 @@ void block2_limit(struct block2 *b, size_t table)
 
 int block2_begin(struct block2 *b, struct err *e)
 {
-	nghttp2_mem mem = { NULL, heap_new, heap_free, heap_new_array, heap_resize };
+	/* The inflater keeps a pointer to it, against what the manual says. */
+	static nghttp2_mem mem = { NULL, heap_new, heap_free, heap_new_array, heap_resize };
 
 	if (!b->inflater && nghttp2_hd_inflate_new2(&b->inflater, &mem) != 0) {
 		b->inflater = NULL;

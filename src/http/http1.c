@@ -276,6 +276,11 @@ static int on_headers_complete(llhttp_t *p)
 
 	if (head_text(r, &text) < 0)
 		return -1;
+	/* Its length cannot be known (RFC 9112, 6.3). */
+	if (r->dir == HTTP_UP && p->flags & F_TRANSFER_ENCODING && !(p->flags & F_CHUNKED)) {
+		FAIL(r->e, HTTP_DECODE, "HTTP/1.1 request: Transfer-Encoding without chunked");
+		return fail_run(r);
+	}
 	head1_headers(r->head, text, headers);
 	if (p->flags & F_CONTENT_LENGTH && p->flags & F_TRANSFER_ENCODING)
 		head.odd |= HTTP_ODD_LENGTH_AND_CODING;
@@ -364,8 +369,10 @@ int http1_new(const struct http_sink *sink, struct http1 **out, struct err *e)
 		llhttp_t *p = &h->sides[dir].parser;
 
 		llhttp_init(p, dir == HTTP_UP ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
-		/* Observing, both lengths are followed as RFC 9112, 6.3 says, and reported; and
-		 * messages after "Connection: close" are read, since they were sent. */
+		/* Observing: bare LF and control characters are read as they come; where there are
+		 * two lengths RFC 9112, 6.3 decides; messages after "Connection: close" were sent,
+		 * so they are read. What is odd is reported. */
+		llhttp_set_lenient_headers(p, 1);
 		llhttp_set_lenient_chunked_length(p, 1);
 		llhttp_set_lenient_keep_alive(p, 1);
 	}
@@ -399,11 +406,9 @@ static int keep(struct run *r, const uint8_t *end)
 		kept->head = *r->head;
 		side->kept = kept;
 	}
-	if (buf_add(&kept->text, bytes_of(from, (size_t)(end - from)), r->e) < 0) {
-		FAIL(r->e, LIMIT, "HTTP/1.1: a head of more than %d bytes", HTTP_HEAD_MAX);
-		return -1;
-	}
-	return 0;
+	if ((size_t)(end - from) > buf_room(&kept->text))
+		return FAIL(r->e, LIMIT, "HTTP/1.1: a head of more than %d bytes", HTTP_HEAD_MAX);
+	return buf_add(&kept->text, bytes_of(from, (size_t)(end - from)), r->e);
 }
 
 static const uint8_t *skip_empty_lines(const uint8_t *p, const uint8_t *end)

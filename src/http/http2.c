@@ -243,6 +243,9 @@ static int block_done(struct http2 *h, enum http_dir dir, struct http_head *head
 		return 0;
 	if (s->halves[dir].head)
 		return hand_over_trailers(h, s, head, side->block_ends_stream, e);
+	if (!head->unknown && (dir == HTTP_UP ? head->method.n == 0 : head->status == 0))
+		return FAIL(e, HTTP_DECODE,
+			    "HTTP/2: a head on stream %u without :method or :status", s->id);
 	head->interim = dir == HTTP_DOWN && head->status / 100 == 1;
 	if (hand_over_head(h, s, head, e) < 0)
 		return -1;

@@ -30,6 +30,7 @@ struct ws_side {
 	struct frame frame;
 	uint8_t message;	 /* opcode of the message that is under way, 0: none */
 	bool message_compressed; /* it was sent so */
+	bool message_spoiled;	 /* it cannot be decompressed: the rest of it is left out */
 	bool closed, ended;
 	uint8_t control[CONTROL_MAX];
 	uint8_t control_have;
@@ -181,12 +182,13 @@ static int inflate_piece(struct websocket *w, enum http_dir dir, struct bytes in
 		if (status == Z_STREAM_END) /* a final block is allowed: RFC 7692, 7.2.3.4 */
 			status = inflateReset(&s->z);
 		s->z_out += sizeof(out) - s->z.avail_out;
+		hand_over(w, dir, bytes_of(out, sizeof(out) - s->z.avail_out), false);
 		if ((status != Z_OK && status != Z_BUF_ERROR) ||
 		    s->z_out > EXPAND_FREE + EXPAND_RATIO * s->z_in) {
 			stop_inflating(s);
+			s->message_spoiled = true;
 			return 0;
 		}
-		hand_over(w, dir, bytes_of(out, sizeof(out) - s->z.avail_out), false);
 	} while (s->z.avail_in || s->z.avail_out == 0);
 	return 0;
 }
@@ -210,6 +212,8 @@ static int payload_piece(struct websocket *w, enum http_dir dir, struct bytes da
 {
 	struct ws_side *s = &w->sides[dir];
 
+	if (s->message_spoiled)
+		return 0;
 	if (s->message_compressed && s->inflating)
 		return inflate_piece(w, dir, data, e);
 	hand_over(w, dir, data, false);
@@ -268,6 +272,7 @@ static int frame_end(struct websocket *w, enum http_dir dir, struct err *e)
 		return -1;
 	hand_over(w, dir, bytes_of(NULL, 0), true);
 	s->message = 0;
+	s->message_spoiled = false;
 	return 0;
 }
 

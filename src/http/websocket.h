@@ -1,6 +1,7 @@
 /* WebSocket as it passes: frames of both directions (RFC 6455) with permessage-deflate undone
  * (RFC 7692). Messages are handed over piece by piece, control frames whole. What is decompressed
- * is bounded by what came in: a direction that expands beyond it is handed over compressed. */
+ * is bounded by what came in: in a direction that expands beyond it, or is no deflate, the message
+ * ends there (its end is marked compressed), and the next ones are handed over compressed. */
 #ifndef HTTP_WEBSOCKET_H
 #define HTTP_WEBSOCKET_H
 
