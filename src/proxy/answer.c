@@ -26,14 +26,17 @@ unsigned flow_mint(struct flow *f)
 				.ctx = f };
 	struct leaf_reply reply;
 	struct err e = { 0 };
+	struct bytes der[FLOW_CHAIN_MAX];
 	size_t count = 0;
 
 	if (f->leaf)
 		return flow_go(f, FLOW_ANSWER);
 	if (f->ticket)
 		return WANT_WAKE | WANT_CLIENT_HANGUP;
-	if (tls_peer_chain(f->server.tls, &ask.origin_der, 1, &count, &e) < 0 ||
-	    leaf_desk_ask(f->lane->desk, &ask, &reply, &e) < 0)
+	if (tls_peer_chain(f->server.tls, der, FLOW_CHAIN_MAX, &count, &e) < 0)
+		return flow_fail_err(f, FAILURE_INTERNAL, &e);
+	ask.origin_der = der[0]; /* FLOW_JUDGE has seen that there is one */
+	if (leaf_desk_ask(f->lane->desk, &ask, &reply, &e) < 0)
 		return flow_fail_err(f,
 				     e.code == ERR_CLOSED ? FAILURE_KEEPER_GONE
 							  : FAILURE_MINT_FAILED,

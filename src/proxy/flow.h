@@ -30,6 +30,8 @@ enum flow_state {
 	FLOW_STATE_COUNT
 };
 
+#define FLOW_CHAIN_MAX 16 /* certificates of a server */
+
 /* What a step waits for: any of these together, or FLOW_NEXT: the state has changed. */
 enum flow_want {
 	WANT_CLIENT_READ = 1,

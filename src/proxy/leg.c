@@ -10,9 +10,10 @@ static const struct {
 } states[LEG_STATE_COUNT] = {
 	[LEG_NONE] = { "none", TO(LEG_CONNECTING) | TO(LEG_HELLO) },
 	[LEG_CONNECTING] = { "connecting", TO(LEG_HELLO) },
-	[LEG_HELLO] = { "hello", TO(LEG_PAUSED) | TO(LEG_HANDSHAKING) | TO(LEG_OPEN) },
-	[LEG_PAUSED] = { "paused", TO(LEG_HANDSHAKING) | TO(LEG_OPEN) },
-	[LEG_HANDSHAKING] = { "handshaking", TO(LEG_OPEN) },
+	[LEG_HELLO] = { "hello",
+			TO(LEG_PAUSED) | TO(LEG_HANDSHAKING) | TO(LEG_OPEN) | TO(LEG_SELF_DONE) },
+	[LEG_PAUSED] = { "paused", TO(LEG_HANDSHAKING) | TO(LEG_OPEN) | TO(LEG_SELF_DONE) },
+	[LEG_HANDSHAKING] = { "handshaking", TO(LEG_OPEN) | TO(LEG_SELF_DONE) },
 	[LEG_OPEN] = { "open", TO(LEG_PEER_DONE) | TO(LEG_SELF_DONE) },
 	[LEG_PEER_DONE] = { "peer done", 0 },
 	[LEG_SELF_DONE] = { "self done", 0 },

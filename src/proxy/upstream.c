@@ -9,7 +9,6 @@
 #include "proxy/tell.h"
 #include "wire/record.h"
 
-#define CHAIN_MAX 16
 #define ISSUER_TEXT_MAX 200
 #define NS_PER_S ((int64_t)1000000000)
 
@@ -188,13 +187,13 @@ static void note_issuer(struct flow *f, struct bytes leaf)
 
 unsigned flow_judge(struct flow *f)
 {
-	struct bytes der[CHAIN_MAX];
+	struct bytes der[FLOW_CHAIN_MAX];
 	struct verdict v = { .result = VERIFY_OTHER };
 	struct err e = { 0 };
 	size_t count = 0;
 
-	if (tls_peer_chain(f->server.tls, der, CHAIN_MAX, &count, &e) < 0)
-		return flow_fail_err(f, FAILURE_UPSTREAM_SHAKE, &e);
+	if (tls_peer_chain(f->server.tls, der, FLOW_CHAIN_MAX, &count, &e) < 0)
+		return flow_fail(f, FAILURE_UPSTREAM_SHAKE, e.sentence);
 	if (count == 0)
 		return flow_fail(f, FAILURE_UPSTREAM_SHAKE, "the server has shown no certificate");
 	note_issuer(f, der[0]);
