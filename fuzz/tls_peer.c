@@ -6,6 +6,8 @@
 
 #include "tls/testkit.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 enum { TO_SERVER = 1, OLD = 2, VERDICT = 4, ASK_CERT = 8, PIECES = 0xf0 };
 
 static struct {

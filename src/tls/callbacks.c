@@ -123,7 +123,8 @@ static int on_cert_asked(SSL *ssl, void *arg)
 	return 1;
 }
 
-/* Chooses the one protocol that the session was told, if it is in the client's list (RFC 7301). */
+/* Chooses the one protocol that the session was told, if it is in the client's list (RFC 7301).
+ * lint-ok: libssl's callback */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
 		   const unsigned char *in, unsigned in_n, void *arg)
 {
