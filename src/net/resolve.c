@@ -3,40 +3,19 @@
 #include "base/cache.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "net/dns.h"
 #include "net/hosts.h"
-#include "net/sockaddr.h"
-
-#include <ares.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <stdio.h>
 
 /* A question (struct resolve) asks for two families. What tables and cache do not know is looked up
- * in DNS: a lookup is one name and one family, shared by all questions that wait for it. c-ares
- * cannot take a single query back, so that a lookup always lives until c-ares has called back, even
- * when nobody waits any more; its answer is remembered all the same.
- *
- * c-ares reads files in ares_init_options only: ares_query neither searches domains nor looks into
- * hosts files nor sorts. A worker may not open files. */
+ * in DNS: a lookup is one name and one family, shared by all questions that wait for it. It lives
+ * until its answer comes, even when nobody waits any more; the answer is remembered all the same. */
 
 #define NAME_MAX_BYTES 253
 #define LOOKUPS_MAX 4096 /* under way at once */
 #define REMEMBERED_MAX 4096
 #define REMEMBERED_MAX_S 60
-#define SOCKETS_MAX 64
-#define TICK_NS 100000000 /* how often c-ares may see to its time-outs */
-#define TRY_TIMEOUT_MS 1000
-#define TRIES 3
 
 static const enum addr_family families[2] = { ADDR_IP6, ADDR_IP4 };
-
-/* What is known, ready to be told. */
-struct answer {
-	enum dial_result result;
-	size_t count;
-	struct addr addrs[RESOLVE_MAX];
-	char detail[128];
-};
 
 /* Kept in the cache. */
 struct remembered {
@@ -52,7 +31,6 @@ struct key {
 
 struct lookup {
 	struct resolver *resolver;
-	enum addr_family family;
 	struct key key;
 	struct list waiters; /* struct side */
 };
@@ -64,7 +42,7 @@ struct side {
 	struct list node; /* among the waiters of a lookup while SIDE_WAITING */
 	struct resolve *question;
 	enum side_state state;
-	struct answer answer; /* SIDE_READY */
+	struct dns_answer answer; /* SIDE_READY */
 };
 
 struct resolve {
@@ -79,23 +57,14 @@ struct resolve {
 	bool starting, telling, cancelled;
 };
 
-struct dns_socket {
-	struct resolver *resolver;
-	struct loop_watch *watch; /* NULL: not in use */
-	int fd;
-};
-
 struct resolver {
 	struct loop *loop;
-	ares_channel channel;
-	struct loop_timer *tick;
-	struct dns_socket sockets[SOCKETS_MAX];
+	struct dns *dns;
 	struct hosts *ours, *file;
-	struct cache *lookups;	  /* key → struct lookup */
+	struct cache *lookups;	  /* key → struct lookup, which it owns */
 	struct cache *remembered; /* key → struct remembered */
 	struct list questions;
 	int64_t timeout_ns;
-	bool ticking, ending;
 };
 
 /* Names */
@@ -162,24 +131,17 @@ static bool is_under(struct bytes name, const char *top)
 
 /* Answers */
 
-static void answer_fail(struct answer *a, enum dial_result result, const char *detail)
-{
-	a->result = result;
-	a->count = 0;
-	snprintf(a->detail, sizeof(a->detail), "%s", detail);
-}
-
-static void answer_from_table(struct answer *a, enum addr_family family)
+static void answer_from_table(struct dns_answer *a, enum addr_family family)
 {
 	if (a->count)
 		a->result = DIAL_OK;
 	else
-		answer_fail(a, DIAL_NO_NAME,
-			    family == ADDR_IP6 ? "the hosts table has no IPv6 address for it"
-					       : "the hosts table has no IPv4 address for it");
+		dns_answer_fail(a, DIAL_NO_NAME,
+				family == ADDR_IP6 ? "the hosts table has no IPv6 address for it"
+						   : "the hosts table has no IPv4 address for it");
 }
 
-static void answer_loopback(struct answer *a, enum addr_family family)
+static void answer_loopback(struct dns_answer *a, enum addr_family family)
 {
 	struct addr *to = &a->addrs[0];
 
@@ -194,7 +156,7 @@ static void answer_loopback(struct answer *a, enum addr_family family)
 	a->result = DIAL_OK;
 }
 
-static bool answer_remembered(struct resolver *r, const struct key *k, struct answer *a)
+static bool answer_remembered(struct resolver *r, const struct key *k, struct dns_answer *a)
 {
 	int64_t now = loop_mono_ns(r->loop);
 	const struct remembered *m = cache_find(r->remembered, key_bytes(k), now);
@@ -212,19 +174,18 @@ static bool answer_remembered(struct resolver *r, const struct key *k, struct an
 	return true;
 }
 
-static void remember(struct resolver *r, const struct key *k, const struct answer *a, int ttl_s)
+static void remember(struct resolver *r, const struct key *k, const struct dns_answer *a)
 {
 	int64_t now = loop_mono_ns(r->loop);
+	int64_t life_s = a->ttl_s < REMEMBERED_MAX_S ? a->ttl_s : REMEMBERED_MAX_S;
 	struct remembered *m;
 
-	if (ttl_s <= 0)
+	if (life_s <= 0)
 		return;
-	if (ttl_s > REMEMBERED_MAX_S)
-		ttl_s = REMEMBERED_MAX_S;
 	m = mem_new(sizeof(*m) + a->count * sizeof(m->addrs[0]));
 	if (!m)
 		return; /* it will be asked for again */
-	m->until_ns = now + (int64_t)ttl_s * 1000000000;
+	m->until_ns = now + life_s * 1000000000;
 	m->count = a->count;
 	for (size_t i = 0; i < a->count; i++)
 		m->addrs[i] = a->addrs[i];
@@ -232,14 +193,14 @@ static void remember(struct resolver *r, const struct key *k, const struct answe
 }
 
 /* What needs no network. */
-static bool answer_known(struct resolver *r, const struct key *k, struct answer *a)
+static bool answer_known(struct resolver *r, const struct key *k, struct dns_answer *a)
 {
 	enum addr_family family = k->text[0];
 	struct bytes name = key_name(k);
 	struct hosts_found f = { .addrs = a->addrs, .max = RESOLVE_MAX };
 
 	if (!name_is_proper(name)) {
-		answer_fail(a, DIAL_NO_NAME, "not a host name");
+		dns_answer_fail(a, DIAL_NO_NAME, "not a host name");
 		return true;
 	}
 	hosts_find(r->ours, name, family, &f);
@@ -259,7 +220,7 @@ static bool answer_known(struct resolver *r, const struct key *k, struct answer 
 		return true;
 	}
 	if (is_under(name, "onion")) {
-		answer_fail(a, DIAL_NO_NAME, "onion names are not in DNS (RFC 7686)");
+		dns_answer_fail(a, DIAL_NO_NAME, "onion names are not in DNS (RFC 7686)");
 		return true;
 	}
 	return answer_remembered(r, k, a);
@@ -282,7 +243,7 @@ static bool question_done(const struct resolve *q)
 }
 
 /* False when the question is gone. */
-static bool side_tell(struct side *s, const struct answer *a)
+static bool side_tell(struct side *s, const struct dns_answer *a)
 {
 	struct resolve *q = s->question;
 	struct resolve_answer told = { .family = families[s - q->sides],
@@ -303,7 +264,7 @@ static bool side_tell(struct side *s, const struct answer *a)
 }
 
 /* Nothing is told from inside resolve_start: what is known then waits for the loop. */
-static void side_answer(struct side *s, const struct answer *a)
+static void side_answer(struct side *s, const struct dns_answer *a)
 {
 	if (!s->question->starting) {
 		(void)side_tell(s, a);
@@ -323,7 +284,8 @@ static void on_question_timer(void *ctx)
 		struct side *s = &q->sides[i];
 
 		if (s->state == SIDE_WAITING && left <= 0) {
-			answer_fail(&s->answer, DIAL_DNS_FAILED, "no name server answered in time");
+			dns_answer_fail(&s->answer, DIAL_DNS_FAILED,
+					"no name server answered in time");
 			s->state = SIDE_READY;
 		}
 		if (s->state == SIDE_READY && !side_tell(s, &s->answer))
@@ -334,91 +296,23 @@ static void on_question_timer(void *ctx)
 
 /* Lookups */
 
-static void lookup_finish(struct lookup *k, const struct answer *a)
+/* The answer is there: every question that waits gets it. Those asked meanwhile, from inside of one,
+ * make a lookup of their own. */
+static void on_dns_answer(void *ctx, const struct dns_answer *a)
 {
-	cache_remove(k->resolver->lookups, key_bytes(&k->key));
+	struct lookup *k = ctx;
+
+	if (a->result == DIAL_OK)
+		remember(k->resolver, &k->key, a);
+	(void)cache_take(k->resolver->lookups, key_bytes(&k->key), 0);
 	while (!list_empty(&k->waiters))
 		side_answer(LIST_OWNER(k->waiters.next, struct side, node), a);
 	mem_free(k);
 }
 
-static int parse_ip4(const uint8_t *p, int n, struct answer *a, int *ttl_s)
-{
-	struct ares_addrttl found[RESOLVE_MAX];
-	int count = RESOLVE_MAX;
-	int status = ares_parse_a_reply(p, n, NULL, found, &count);
-
-	for (int i = 0; status == ARES_SUCCESS && i < count; i++) {
-		struct sockaddr_in in4 = { .sin_family = AF_INET, .sin_addr = found[i].ipaddr };
-
-		a->count += sockaddr_to((struct sockaddr *)&in4, sizeof(in4), &a->addrs[a->count]);
-		if (i == 0 || found[i].ttl < *ttl_s)
-			*ttl_s = found[i].ttl;
-	}
-	return status;
-}
-
-static int parse_ip6(const uint8_t *p, int n, struct answer *a, int *ttl_s)
-{
-	struct ares_addr6ttl found[RESOLVE_MAX];
-	int count = RESOLVE_MAX;
-	int status = ares_parse_aaaa_reply(p, n, NULL, found, &count);
-
-	for (int i = 0; status == ARES_SUCCESS && i < count; i++) {
-		struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-
-		memcpy(&in6.sin6_addr, &found[i].ip6addr, sizeof(in6.sin6_addr));
-		a->count += sockaddr_to((struct sockaddr *)&in6, sizeof(in6), &a->addrs[a->count]);
-		if (i == 0 || found[i].ttl < *ttl_s)
-			*ttl_s = found[i].ttl;
-	}
-	return status;
-}
-
-static enum dial_result result_of(int status)
-{
-	switch (status) {
-	case ARES_SUCCESS:
-		return DIAL_OK;
-	case ARES_ENODATA:
-	case ARES_ENOTFOUND:
-	case ARES_EBADNAME:
-		return DIAL_NO_NAME;
-	case ARES_ENOMEM:
-		return DIAL_FAULT;
-	default:
-		return DIAL_DNS_FAILED;
-	}
-}
-
-static void on_dns_answer(void *ctx, int status, int timeouts, unsigned char *p, int n)
-{
-	struct lookup *k = ctx;
-	struct answer a = { 0 };
-	int ttl_s = 0;
-
-	(void)timeouts;
-	if (k->resolver->ending) {
-		mem_free(k);
-		return;
-	}
-	if (status == ARES_SUCCESS)
-		status = k->family == ADDR_IP6 ? parse_ip6(p, n, &a, &ttl_s)
-					       : parse_ip4(p, n, &a, &ttl_s);
-	if (status == ARES_SUCCESS && a.count == 0)
-		status = ARES_ENODATA;
-	a.result = result_of(status);
-	if (a.result == DIAL_OK)
-		remember(k->resolver, &k->key, &a, ttl_s);
-	else
-		answer_fail(&a, a.result, ares_strerror(status));
-	lookup_finish(k, &a);
-}
-
 /* Makes the lookup, whose answer may come before this returns: s->state tells. */
 static int lookup_start(struct resolver *r, const struct key *key, struct side *s, struct err *e)
 {
-	enum { CLASS_IN = 1, TYPE_A = 1, TYPE_AAAA = 28 };
 	struct lookup *k = mem_new(sizeof(*k));
 	struct bytes name = key_name(key);
 	char text[NAME_MAX_BYTES + 1] = "";
@@ -427,21 +321,16 @@ static int lookup_start(struct resolver *r, const struct key *key, struct side *
 		return FAIL(e, NOMEM, "a DNS question");
 	k->resolver = r;
 	k->key = *key;
-	k->family = families[s - s->question->sides];
 	list_init(&k->waiters);
-	if (cache_put(r->lookups, key_bytes(key), k, 0, e) < 0) {
-		mem_free(k);
+	if (cache_put(r->lookups, key_bytes(key), k, 0, e) < 0)
 		return -1;
-	}
 	list_add(&k->waiters, &s->node);
 	memcpy(text, name.p, name.n);
-	ares_query(r->channel, text, CLASS_IN, k->family == ADDR_IP6 ? TYPE_AAAA : TYPE_A,
-		   on_dns_answer, k);
-	/* Not set again by each lookup: a steady stream of them would put it off for ever. */
-	if (!r->ticking)
-		loop_timer_set(r->tick, TICK_NS);
-	r->ticking = true;
-	return 0;
+	if (dns_ask(r->dns, text, families[s - s->question->sides], on_dns_answer, k) == 0)
+		return 0;
+	list_remove(&s->node);
+	cache_remove(r->lookups, key_bytes(key));
+	return FAIL(e, NOMEM, "a DNS question");
 }
 
 static int side_start(struct side *s, struct bytes name, struct err *e)
@@ -452,14 +341,14 @@ static int side_start(struct side *s, struct bytes name, struct err *e)
 
 	s->state = SIDE_READY;
 	if (!key_make(families[s - s->question->sides], name, &key)) {
-		answer_fail(&s->answer, DIAL_NO_NAME, "longer than a host name may be");
+		dns_answer_fail(&s->answer, DIAL_NO_NAME, "longer than a host name may be");
 		return 0;
 	}
 	if (answer_known(r, &key, &s->answer))
 		return 0;
 	k = cache_find(r->lookups, key_bytes(&key), 0);
 	if (!k && cache_count(r->lookups) >= LOOKUPS_MAX) {
-		answer_fail(&s->answer, DIAL_FAULT, "too many DNS questions are under way");
+		dns_answer_fail(&s->answer, DIAL_FAULT, "too many DNS questions are under way");
 		return 0;
 	}
 	s->state = SIDE_WAITING;
@@ -514,104 +403,11 @@ void resolve_cancel(struct resolve *q)
 		question_free(q);
 }
 
-/* c-ares and the loop */
-
-static void on_tick(void *ctx)
-{
-	struct resolver *r = ctx;
-
-	ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-	r->ticking = cache_count(r->lookups) > 0;
-	if (r->ticking)
-		loop_timer_set(r->tick, TICK_NS);
-}
-
-static void on_dns_socket(void *ctx, unsigned events)
-{
-	struct dns_socket *s = ctx;
-	struct resolver *r = s->resolver;
-
-	ares_process_fd(r->channel, events & LOOP_READ ? s->fd : ARES_SOCKET_BAD,
-			events & LOOP_WRITE ? s->fd : ARES_SOCKET_BAD);
-}
-
-static struct dns_socket *socket_slot(struct resolver *r, int fd)
-{
-	struct dns_socket *unused = NULL;
-
-	for (size_t i = 0; i < SOCKETS_MAX; i++) {
-		struct dns_socket *s = &r->sockets[i];
-
-		if (s->watch && s->fd == fd)
-			return s;
-		if (!s->watch && !unused)
-			unused = s;
-	}
-	return unused;
-}
-
-/* c-ares opened a socket, wants something else of it, or is about to close it. A socket that cannot
- * be watched is one whose answers never come: the questions time out. */
-static void on_socket_state(void *ctx, ares_socket_t fd, int readable, int writable)
-{
-	struct resolver *r = ctx;
-	struct dns_socket *s = socket_slot(r, fd);
-	unsigned events = (readable ? LOOP_READ : 0) | (writable ? LOOP_WRITE : 0);
-
-	if (!s)
-		return;
-	if (!events) {
-		loop_watch_free(s->watch);
-		s->watch = NULL;
-		return;
-	}
-	s->resolver = r;
-	s->fd = fd;
-	if (!s->watch && loop_watch_new(r->loop, fd, on_dns_socket, s, &s->watch, NULL) < 0)
-		return;
-	loop_watch_set(s->watch, events);
-}
-
 /* Resolvers */
-
-static pthread_once_t library_once = PTHREAD_ONCE_INIT;
-
-static void library_start(void)
-{
-	(void)ares_library_init(ARES_LIB_INIT_ALL);
-}
-
-static int channel_start(struct resolver *r, const struct resolver_options *o, struct err *e)
-{
-	char lookups[] = "b"; /* DNS only */
-	struct ares_options ao = { .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
-				   .timeout = TRY_TIMEOUT_MS,
-				   .tries = TRIES,
-				   .lookups = lookups,
-				   .sock_state_cb = on_socket_state,
-				   .sock_state_cb_data = r };
-	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
-		   ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS;
-	int status;
-
-	pthread_once(&library_once, library_start);
-	status = ares_init_options(&r->channel, &ao, mask);
-	if (status != ARES_SUCCESS) {
-		r->channel = NULL;
-		return FAIL(e, DNS, "the resolver: %s", ares_strerror(status));
-	}
-	if (!o->dns_servers)
-		return 0;
-	status = ares_set_servers_ports_csv(r->channel, o->dns_servers);
-	if (status != ARES_SUCCESS)
-		return FAIL(e, DNS, "name servers \"%s\": %s", o->dns_servers,
-			    ares_strerror(status));
-	return 0;
-}
 
 static int tables_start(struct resolver *r, const struct resolver_options *o, struct err *e)
 {
-	struct cache_options lookups = { .max_entries = LOOKUPS_MAX + 1 };
+	struct cache_options lookups = { .max_entries = LOOKUPS_MAX + 1, .free_value = mem_free };
 	struct cache_options remembered = { .max_entries = REMEMBERED_MAX,
 					    .max_age_ns = REMEMBERED_MAX_S * INT64_C(1000000000),
 					    .free_value = mem_free };
@@ -635,8 +431,7 @@ int resolver_new(struct loop *l, const struct resolver_options *o, struct resolv
 	r->loop = l;
 	r->timeout_ns = o->timeout_ns ? o->timeout_ns : 5 * INT64_C(1000000000);
 	list_init(&r->questions);
-	if (tables_start(r, o, e) < 0 || channel_start(r, o, e) < 0 ||
-	    loop_timer_new(l, on_tick, r, &r->tick, e) < 0) {
+	if (tables_start(r, o, e) < 0 || dns_new(l, o->dns_servers, &r->dns, e) < 0) {
 		resolver_free(r);
 		return -1;
 	}
@@ -648,7 +443,6 @@ void resolver_free(struct resolver *r)
 {
 	if (!r)
 		return;
-	r->ending = true;
 	LIST_EACH (it, &r->questions) {
 		struct resolve *q = LIST_OWNER(it, struct resolve, node);
 
@@ -660,9 +454,7 @@ void resolver_free(struct resolver *r)
 		q->timer = NULL;
 		q->resolver = NULL;
 	}
-	if (r->channel)
-		ares_destroy(r->channel); /* calls back for every lookup */
-	loop_timer_free(r->tick);
+	dns_free(r->dns);
 	cache_free(r->lookups);
 	cache_free(r->remembered);
 	hosts_free(r->ours);

@@ -12,8 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* The memory in which the kernel laid the arguments and, behind them, the environment: what ps reads. */
 static struct {
 	char *p;
@@ -139,24 +137,24 @@ static _Noreturn void live(const struct child_options *o, pid_t parent)
 	exit(o->run(o->ctx));
 }
 
-int child_start(const struct child_options *o, pid_t *out, struct err *e)
+int child_start(const struct child_options *o, pid_t *pid, struct err *e)
 {
 	sigset_t all, old;
-	pid_t parent = getpid(), pid;
+	pid_t parent = getpid(), started;
 
 	/* What waits in the buffers of stdio would be written by both. */
 	fflush(NULL);
 	/* A signal between fork and signals_to_default would run the parent's handler in the child. */
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &old);
-	pid = fork();
-	if (pid == 0)
+	started = fork();
+	if (started == 0)
 		live(o, parent);
-	int failed = pid < 0 ? FAIL_SYS(e, SYSTEM, "starting the %s", o->role) : 0;
+	int failed = started < 0 ? FAIL_SYS(e, SYSTEM, "starting the %s", o->role) : 0;
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	if (failed)
 		return -1;
-	*out = pid;
+	*pid = started;
 	return 0;
 }
 

@@ -167,19 +167,19 @@ int file_write(const char *path, struct bytes content, mode_t mode, struct err *
 
 /* Secrets */
 
-int file_make_secret(const char *path, int *out, struct err *e)
+int file_make_secret(const char *path, int *fd, struct err *e)
 {
 	int flags = O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY | O_APPEND;
-	AUTO(sock_close) int fd = open(path, flags, 0600);
+	AUTO(sock_close) int made = open(path, flags, 0600);
 
-	if (fd < 0 && (errno == EEXIST || errno == ELOOP))
+	if (made < 0 && (errno == EEXIST || errno == ELOOP))
 		return unsafe(e, path, "is there already");
 	/* The mode is set again, since the umask may have taken from it. */
-	if (fd < 0 || fchmod(fd, 0600) < 0)
+	if (made < 0 || fchmod(made, 0600) < 0)
 		return FAIL_SYS(e, FILE, "%s", path);
-	if (invoker_own(fd, e) < 0)
+	if (invoker_own(made, e) < 0)
 		return err_ctx(e, "%s", path);
-	*out = sock_take(&fd);
+	*fd = sock_take(&made);
 	return 0;
 }
 
@@ -215,19 +215,19 @@ static int open_append(const char *path)
 	return open(path, flags | O_WRONLY);
 }
 
-int file_open_secret_append(const char *path, int *out, struct err *e)
+int file_open_secret_append(const char *path, int *fd, struct err *e)
 {
-	AUTO(sock_close) int fd = open_append(path);
+	AUTO(sock_close) int opened = open_append(path);
 
-	if (fd < 0 && errno == ENOENT)
-		return file_make_secret(path, out, e);
-	if (fd < 0 && errno == ELOOP)
+	if (opened < 0 && errno == ENOENT)
+		return file_make_secret(path, fd, e);
+	if (opened < 0 && errno == ELOOP)
 		return unsafe(e, path, "is a symbolic link");
-	if (fd < 0)
+	if (opened < 0)
 		return FAIL_SYS(e, FILE, "%s", path);
-	if (check_append(fd, path, e) < 0)
+	if (check_append(opened, path, e) < 0)
 		return -1;
-	*out = sock_take(&fd);
+	*fd = sock_take(&opened);
 	return 0;
 }
 
