@@ -11,7 +11,7 @@
 enum filter_answer {
 	FILTER_PASS,	/* as it came */
 	FILTER_CHANGED, /* as the filter says in the last argument */
-	FILTER_HOLD,	/* not yet: asked again, with the same, when the holder is told to go on */
+	FILTER_HOLD,	/* not yet: asked again about it when the holder is told to go on */
 	FILTER_END,	/* the message goes no further; the holder says why with edit->reason */
 };
 

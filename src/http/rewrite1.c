@@ -195,18 +195,10 @@ static const struct http_header chunked_field = {
 	.value = { (const uint8_t *)"chunked", 7 },
 };
 
-/* Room for the text with all edits: each at most its text, ": ", CRLF, and what reframing adds. */
-static size_t most_needed(const struct rewrite1 *r, const struct filter_edit *edit)
+/* Room for the text with as many edits as there may be, and what reframing adds. */
+static size_t most_of_text(const struct rewrite1 *r)
 {
-	return r->text.n + edit->used + edit->count * 4 + 64;
-}
-
-static enum step no_room(struct rewrite1 *r, const struct buf *out)
-{
-	if (out->n)
-		return STEP_FULL;
-	FAIL(&r->reason, LIMIT, "a head that does not fit into %zu bytes", out->max);
-	return refuse(r);
+	return r->text.n + FILTER_TEXT_MAX + FILTER_EDITS_MAX * 4 + 64;
 }
 
 static enum step write_text(struct rewrite1 *r, struct buf *out, const struct strict1 *s,
@@ -214,8 +206,6 @@ static enum step write_text(struct rewrite1 *r, struct buf *out, const struct st
 {
 	bool failed = false, reframes = s->first_line.n && r->reframes;
 
-	if (buf_room(out) < most_needed(r, edit))
-		return no_room(r, out);
 	if (edit->count == 0 && !reframes) {
 		failed |= buf_add(out, buf_bytes(&r->text), NULL) < 0;
 	} else {
@@ -292,7 +282,9 @@ static enum step step_head(struct rewrite1 *r, struct rewrite1_io *io)
 
 	if (step != STEP_ON)
 		return step;
-	/* After FULL or HELD it is all done again: what was learnt was borrowed. */
+	if (buf_room(io->out) < most_of_text(r))
+		return STEP_FULL;
+	/* After HELD it is all done again: what was learnt was borrowed. */
 	if (strict1_request(buf_bytes(&r->text), &s, &r->reason) < 0)
 		return refuse(r);
 	start_edit(&edit);
@@ -337,8 +329,6 @@ static enum step changed_piece(struct rewrite1 *r, struct buf *out, const struct
 {
 	if (!r->reframes && r->state != AT_BYTES)
 		return unsupported(r, "a body that it had not announced to change");
-	if (changed->n + CHUNK_SLACK > buf_room(out))
-		return out->n ? STEP_FULL : no_room(r, out);
 	return write_piece(r, out, buf_bytes(changed)) < 0 ? refuse(r) : STEP_ON;
 }
 
@@ -372,16 +362,16 @@ static enum step pass_piece(struct rewrite1 *r, struct buf *out, struct bytes pi
 	return step;
 }
 
-/* How much of in can go out now. */
+/* How much of in can go out now: where the filter may change it, a piece of fixed size or none. */
 static struct bytes next_piece(const struct rewrite1 *r, const struct rewrite1_io *io,
 			       uint64_t left)
 {
+	bool changes = r->state == AT_BYTES ? r->filter->on_bytes != NULL : r->reframes;
 	size_t room = buf_room(io->out);
-	size_t slack = r->reframes ? CHUNK_SLACK : 0;
-	size_t most = room > slack ? room - slack : 0;
+	size_t most = room < PIECE_MAX ? room : PIECE_MAX;
 
-	if (most > PIECE_MAX)
-		most = PIECE_MAX;
+	if (changes)
+		most = room < CHANGED_MAX + CHUNK_SLACK ? 0 : PIECE_MAX;
 	if (left < most)
 		most = (size_t)left;
 	return bytes_slice(io->in, 0, most);
@@ -508,9 +498,6 @@ static enum step write_trailers(struct rewrite1 *r, struct buf *out, const struc
 {
 	if (!r->chunked && !r->reframes)
 		return edit->count ? unsupported(r, "trailers where there are none") : STEP_ON;
-	/* So that write_text cannot find it full when the last chunk stands there already. */
-	if (buf_room(out) < most_needed(r, edit) + 3)
-		return no_room(r, out);
 	if (r->reframes && buf_add(out, bytes_str("0\r\n"), &r->reason) < 0)
 		return refuse(r);
 	if (r->chunked)
@@ -528,6 +515,8 @@ static enum step step_end(struct rewrite1 *r, struct rewrite1_io *io)
 	struct bytes text = r->chunked ? buf_bytes(&r->text) : bytes_str("\r\n");
 	enum step step;
 
+	if (buf_room(io->out) < most_of_text(r))
+		return STEP_FULL;
 	if (strict1_trailers(text, &s, &r->reason) < 0)
 		return refuse(r);
 	start_edit(&edit);

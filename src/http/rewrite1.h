@@ -24,6 +24,10 @@ enum rewrite1_status {
 int rewrite1_new(const struct http_filter *filter, struct rewrite1 **out, struct err *e) MUST_CHECK;
 void rewrite1_free(struct rewrite1 *r);
 
+/* out must be able to hold this much. A filter is only asked when there is room for all that it may
+ * answer, so it is never asked twice about the same. */
+#define REWRITE1_ROOM (96 * 1024)
+
 struct rewrite1_io {
 	struct bytes in; /* what is used up is taken from its front */
 	struct buf *out; /* what goes upstream; never holds the part of a head */
