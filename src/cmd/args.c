@@ -239,9 +239,8 @@ static int get_verb(const struct args_verb *verbs, const char *name, const struc
 		return 0;
 	for (; verbs->name; verbs++)
 		suggest_offer(&s, verbs->name);
-	return FAIL(e, USAGE, "there is no oriel %s%s; oriel --help lists what there is",
-		    escape_to(shown, sizeof(shown), bytes_str(name)),
-		    suggest_text(&s, "oriel ", near));
+	return FAIL(e, USAGE, "there is no verb %s%s; oriel --help lists what there is",
+		    escape_to(shown, sizeof(shown), bytes_str(name)), suggest_text(&s, "", near));
 }
 
 /* Before the verb: what asks for help or the version, or nothing at all. */

@@ -188,11 +188,11 @@ static void actions_come_from_the_table(void **state)
 static void verbs_are_known_by_name_only(void **state)
 {
 	(void)state;
-	REFUSES("there is no oriel rum (did you mean oriel run?); oriel --help lists what there is",
+	REFUSES("there is no verb rum (did you mean run?); oriel --help lists what there is",
 		"rum");
-	REFUSES("there is no oriel bananas; oriel --help lists what there is", "bananas");
-	REFUSES("there is no oriel --verbose; oriel --help lists what there is", "--verbose");
-	REFUSES("there is no oriel ; oriel --help lists what there is", "");
+	REFUSES("there is no verb bananas; oriel --help lists what there is", "bananas");
+	REFUSES("there is no verb --verbose; oriel --help lists what there is", "--verbose");
+	REFUSES("there is no verb ; oriel --help lists what there is", "");
 	assert_int_equal(parse((const char *const[]){ "oriel", NULL }), -1);
 	assert_string_equal(err.sentence, "say what to do; oriel --help lists what there is");
 	assert_int_equal(parse((const char *const[]){ NULL }), -1);
@@ -207,7 +207,7 @@ static void help_and_version_win_over_what_follows(void **state)
 	assert_int_equal(PARSE("help", "run"), 0);
 	assert_int_equal(want, ARGS_HELP);
 	assert_ptr_equal(args.verb, &verbs[0]);
-	REFUSES("there is no oriel rum (did you mean oriel run?); oriel --help lists what there is",
+	REFUSES("there is no verb rum (did you mean run?); oriel --help lists what there is",
 		"help", "rum");
 	assert_int_equal(PARSE("trust", "--help", "--nonsense"), 0);
 	assert_int_equal(want, ARGS_HELP);

@@ -96,12 +96,17 @@ static bool same_text(const char *wanted, const char *found)
 	return !wanted || (found && strcmp(wanted, found) == 0);
 }
 
-static const char *remedy(const yaml_parser_t *y)
+/* NULL: there is none. Where the context decides, the complaint points to its beginning. */
+static const char *remedy(const struct builder *b, const yaml_parser_t *y, struct config_at *at)
 {
-	for (size_t i = 0; i < ARRAY_LEN(remedies); i++)
-		if (same_text(remedies[i].context, y->context) &&
-		    same_text(remedies[i].problem, y->problem))
-			return remedies[i].sentence;
+	for (size_t i = 0; i < ARRAY_LEN(remedies); i++) {
+		if (!same_text(remedies[i].context, y->context) ||
+		    !same_text(remedies[i].problem, y->problem))
+			continue;
+		if (remedies[i].context)
+			*at = at_mark(b, &y->context_mark);
+		return remedies[i].sentence;
+	}
 	return NULL;
 }
 
@@ -123,10 +128,14 @@ static bool find_tab(const struct builder *b, unsigned line, struct config_at *a
 
 static int refuse_yaml(const struct builder *b, const yaml_parser_t *y, struct err *e)
 {
-	const char *help = remedy(y), *problem = y->problem ? y->problem : "it cannot be read";
+	const char *help, *problem = y->problem ? y->problem : "it cannot be read";
 	struct config_at at = at_mark(b, &y->problem_mark);
-	struct config_at tab;
+	struct config_at end = at_offset(b, b->text.n), tab;
 
+	/* A last line without an end has one for libyaml. */
+	if (at.line > end.line)
+		at = end;
+	help = remedy(b, y, &at);
 	if (y->error == YAML_MEMORY_ERROR)
 		return FAIL(e, NOMEM, "%s: out of memory", b->name);
 	if (y->error == YAML_READER_ERROR) {

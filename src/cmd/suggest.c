@@ -18,6 +18,15 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+/* Between numbers nearness means nothing. */
+static bool has_letter(struct bytes word)
+{
+	for (size_t i = 0; i < word.n; i++)
+		if (fold(word.p[i]) >= 'a' && fold(word.p[i]) <= 'z')
+			return true;
+	return false;
+}
+
 /* How many letters must be changed, added, left out or swapped with their neighbour. */
 static size_t distance(struct bytes a, struct bytes b)
 {
@@ -49,7 +58,7 @@ void suggest_offer(struct suggest *s, const char *candidate)
 	struct bytes c = bytes_str(candidate);
 	size_t d;
 
-	if (s->word.n == 0 || s->word.n > WORD_MAX || c.n > WORD_MAX)
+	if (!has_letter(s->word) || s->word.n > WORD_MAX || c.n > WORD_MAX)
 		return;
 	d = distance(s->word, c);
 	/* The beginning of a word counts as near as one slip. */

@@ -187,7 +187,6 @@ void policy_decide(const struct policy_query *q, struct policy_decision *out)
 
 	final.sni_known = true;
 	view_init(&v, &final);
-	v.target.addr_open = false;
 	out->passed_over = -1;
 	for (i = 0; i < l->rule_count; i++) {
 		const struct config_rule *r = &l->rules[i];
