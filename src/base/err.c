@@ -52,7 +52,7 @@ int err_set(struct err *e, enum err_code code, int sys, const char *origin, cons
 	return -1;
 }
 
-int err_ctx(struct err *e, const char *fmt, ...)
+int err_prefix(struct err *e, const char *fmt, ...)
 {
 	char before[sizeof(e->sentence)];
 	va_list ap;

@@ -77,7 +77,8 @@ static inline int err_minus_one(int failed)
 int err_set(struct err *e, enum err_code code, int sys, const char *origin, const char *fmt, ...)
 	PRINTF_LIKE(5, 6);
 /* Puts "fmt: " before the sentence and yields -1. */
-int err_ctx(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+#define err_ctx(e, ...) err_minus_one(err_prefix((e), __VA_ARGS__))
+int err_prefix(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum exit_status err_exit_status(const struct err *e);
 const char *err_name(enum err_code code);	    /* "TLS_DECODE" */
 const char *err_first_sentence(enum err_code code); /* "malformed TLS" */

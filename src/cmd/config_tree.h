@@ -27,7 +27,7 @@ struct config_node {
 };
 
 /* Fills e with ERR_CONFIG and "NAME:LINE:COLUMN: sentence", and yields -1. */
-#define CONFIG_FAIL(at, e, ...) config_fail((at), (e), ERR_ORIGIN, __VA_ARGS__)
+#define CONFIG_FAIL(at, e, ...) err_minus_one(config_fail((at), (e), ERR_ORIGIN, __VA_ARGS__))
 int config_fail(const struct config_at *at, struct err *e, const char *origin, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
 

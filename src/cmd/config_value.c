@@ -10,7 +10,6 @@
 enum {
 	PATH_LENGTH_MAX = 4096,
 	TEXT_LENGTH_MAX = 1000,
-	ASSETS_FIRST = 8,
 };
 
 uint64_t config_field_number(const struct config_key *k, const void *field)
@@ -263,8 +262,8 @@ int config_text_read(struct config_reader *r, const struct config_key *k,
 	return 0;
 }
 
-static int add_asset(struct config_reader *r, const struct config_asset *asset, int *index,
-		     struct err *e)
+static int add_asset(struct config_reader *r, const struct config_node *n,
+		     const struct config_asset *asset, int *index, struct err *e)
 {
 	struct proxy_config *c = r->config;
 
@@ -275,16 +274,13 @@ static int add_asset(struct config_reader *r, const struct config_asset *asset, 
 			return 0;
 		}
 	}
-	if (c->asset_count == r->asset_room) {
-		size_t room = r->asset_room ? r->asset_room * 2 : ASSETS_FIRST;
-		struct config_asset *more = arena_new(&c->arena, room, sizeof(*more));
-
-		if (!more)
+	if (c->asset_count == CONFIG_ASSETS_MAX)
+		return CONFIG_FAIL(&n->at, e, "more than %d files are named", CONFIG_ASSETS_MAX);
+	if (!r->assets) {
+		r->assets = arena_new(&c->arena, CONFIG_ASSETS_MAX, sizeof(*r->assets));
+		if (!r->assets)
 			return config_no_memory(e);
-		if (c->asset_count)
-			memcpy(more, c->assets, c->asset_count * sizeof(*more));
-		c->assets = r->assets = more;
-		r->asset_room = room;
+		c->assets = r->assets;
 	}
 	*index = (int)c->asset_count;
 	r->assets[c->asset_count++] = *asset;
@@ -299,9 +295,9 @@ static int parse_asset(struct config_reader *r, const struct config_key *k,
 		.line = n->at.line,
 		.column = n->at.column,
 	};
-	int index;
+	int index = 0;
 
-	if (config_text_read(r, k, n, &asset.path, e) < 0 || add_asset(r, &asset, &index, e) < 0)
+	if (config_text_read(r, k, n, &asset.path, e) < 0 || add_asset(r, n, &asset, &index, e) < 0)
 		return -1;
 	memcpy(field, &index, sizeof(index));
 	return 0;
