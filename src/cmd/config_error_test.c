@@ -45,6 +45,7 @@ static void check(const struct row *rows, size_t count)
 #define CHECK(...)                                                                                 \
 	check((const struct row[]){ __VA_ARGS__ }, ARRAY_LEN(((const struct row[]){ __VA_ARGS__ })))
 #define LISTENER "listeners:\n  - bind: 127.0.0.1:8080\n    default: bump\n"
+#define NAMES LISTENER "    rules:\n    - do: bump\n      match:\n        sni:\n"
 #define RULE LISTENER "    rules:\n      - "
 
 /* clang-format off */
@@ -126,9 +127,9 @@ static void values_of_the_wrong_type(void **state)
 {
 	(void)state;
 	CHECK(
-		{ "listeners: []\n", "1:12: listeners: expected at least one entry: a list of mappings; found an empty list" },
-		{ "listeners: {bind: x}\n", "1:12: listeners: expected at least one entry: a list of mappings; found a mapping" },
-		{ "listeners:\n", "1:11: listeners: expected at least one entry: a list of mappings; found nothing" },
+		{ "listeners: []\n", "1:12: listeners: expected a list of 1 to 128 mappings; found an empty list" },
+		{ "listeners: {bind: x}\n", "1:12: listeners: expected a list of 1 to 128 mappings; found a mapping" },
+		{ "listeners:\n", "1:11: listeners: expected a list of 1 to 128 mappings; found nothing" },
 		{ "listeners: [x]\n", "1:13: listeners[]: expected a mapping such as {bind: ...}; found \"x\"" },
 		{ "observe:\nthreads: 1\n", "1:9: observe: expected a mapping such as {log: ...}; found nothing" },
 		{ "observe: ~\n", "1:10: observe: expected a mapping such as {log: ...}; found nothing" },
@@ -310,10 +311,22 @@ static void nothing_is_unbounded(void **state)
 	assert_string_equal(err.sentence,
 			    "oriel.yaml:2:3: hosts: expected a mapping of at most 4096 names to "
 			    "addresses such as {db.test: 10.9.0.43}; found a mapping");
-	assert_int_equal(parse_many("upstream-ca:\n", "- a", 10000, "\n"), 0);
-	assert_int_equal(parse_many("upstream-ca:\n", "- a", 10001, "\n"), -1);
+	assert_int_equal(parse_many(NAMES, "        - a", 10000, "\n"), 0);
+	assert_int_equal(parse_many(NAMES, "        - a", 10001, "\n"), -1);
 	assert_string_equal(err.sentence,
-			    "oriel.yaml:10002:3: more than 10000 entries in one list");
+			    "oriel.yaml:10008:11: more than 10000 entries in one list");
+	assert_int_equal(parse_many("upstream-ca:\n", "- a", 256, "\n"), 0);
+	assert_int_equal(parse_many("upstream-ca:\n", "- a", 257, "\n"), -1);
+	assert_string_equal(err.sentence, "oriel.yaml:258:3: more than 256 files are named");
+	assert_int_equal(parse_many("listeners:\n", "- {default: bump, bind: \"127.0.0.1:1", 128,
+				    "\"}\n"),
+			 0);
+	assert_int_equal(parse_many("listeners:\n", "- {default: bump, bind: \"127.0.0.1:1", 129,
+				    "\"}\n"),
+			 -1);
+	assert_string_equal(
+		err.sentence,
+		"oriel.yaml:2:1: listeners: expected a list of 1 to 128 mappings; found a list");
 	assert_int_equal(parse_many("", "a", 10001, ":\n"), -1);
 	assert_string_equal(err.sentence,
 			    "oriel.yaml:10001:8: more than 10000 entries in one mapping");

@@ -1,4 +1,5 @@
 /* Objects to YAML: what parses back to the same. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "cmd/config_value.h"
@@ -61,10 +62,11 @@ const char *config_key_expects(const struct config_key *k, char out[CONFIG_EXPEC
 		config_number_text(k, k->max, max);
 		snprintf(out, CONFIG_EXPECTS_MAX, "%s from %s to %s%s", numbers[k->kind].what, min,
 			 max, numbers[k->kind].example);
+	} else if (k->kind == CONFIG_KIND_LIST && k->max) {
+		snprintf(out, CONFIG_EXPECTS_MAX, "a list of %" PRIu64 " to %" PRIu64 " mappings",
+			 k->min, k->max);
 	} else {
-		snprintf(out, CONFIG_EXPECTS_MAX, "%s%s",
-			 k->kind == CONFIG_KIND_LIST && k->min ? "at least one entry: " : "",
-			 expects_of[k->kind]);
+		snprintf(out, CONFIG_EXPECTS_MAX, "%s", expects_of[k->kind]);
 	}
 	return out;
 }

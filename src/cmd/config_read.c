@@ -117,7 +117,7 @@ int config_list_read(struct config_reader *r, const struct config_key *k,
 	const struct config_schema *s = k->of;
 	uint8_t *list, *object;
 
-	if (n->kind != CONFIG_NODE_LIST || n->count < k->min)
+	if (n->kind != CONFIG_NODE_LIST || n->count < k->min || (k->max && n->count > k->max))
 		return config_value_refuse(k, n, e);
 	list = object = arena_new(&r->config->arena, n->count, s->size);
 	if (!list)

@@ -464,7 +464,7 @@ static const struct config_schema bump_ca_schema = {
 /* clang-format off */
 static const struct config_key root_keys[] = {
 	KEY("listeners", LIST, proxy_config, listeners,
-	    .min = 1, .of = &listener_schema,
+	    .min = 1, .max = CONFIG_LISTENERS_MAX, .of = &listener_schema,
 	    .help = "where connections come in; without the key: 127.0.0.1:8080, `default: bump`"),
 	KEY("admin", MAP, proxy_config, admin,
 	    .of = &admin_schema,

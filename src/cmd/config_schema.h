@@ -40,7 +40,7 @@ struct config_key {
 	const char *name;
 	enum config_kind kind;
 	size_t offset, size; /* of the field in the object */
-	uint64_t min, max;   /* NUMBER, SIZE, DURATION */
+	uint64_t min, max;   /* NUMBER, SIZE, DURATION; LIST: entries, max 0: any */
 	const struct config_choice *choices;
 	enum config_asset_kind asset;
 	const struct config_schema *of; /* MAP, LIST */
@@ -92,8 +92,7 @@ void config_field_set_list(void *field, const void *list, size_t count);
 /* Reading. */
 struct config_reader {
 	struct proxy_config *config;
-	struct config_asset *assets; /* config->assets while it grows */
-	size_t asset_room;
+	struct config_asset *assets; /* config->assets while it grows; room for CONFIG_ASSETS_MAX */
 };
 
 /* One value into its field. */

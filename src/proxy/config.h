@@ -28,8 +28,10 @@ struct config_asset {
 };
 
 #define CONFIG_NO_ASSET (-1)
+#define CONFIG_ASSETS_MAX 256
+#define CONFIG_LISTENERS_MAX 128
 
-/* Where something is written: a file once in the list is not listed again. */
+/* The files of one key. A file that two keys name for the same purpose is one asset. */
 struct config_assets {
 	const int *index; /* into proxy_config.assets */
 	size_t count;
