@@ -22,10 +22,15 @@ def possible():
     if os.geteuid() != 0:
         return 'network namespaces need root'
     name = f'oriel-try-{os.getpid()}'
-    done = subprocess.run(['ip', 'netns', 'add', name], capture_output=True, text=True, check=False)
-    if done.returncode:
-        return 'network namespaces cannot be made here: ' + done.stderr.strip()
-    _ip('netns', 'del', name)
+    try:
+        _ip('netns', 'add', name)
+        # In a chroot making one succeeds, and entering it does not.
+        _ip('-n', name, 'link', 'add', 'a', 'type', 'veth', 'peer', 'name', 'b')
+        _ip('netns', 'exec', name, 'true')
+    except AssertionError as e:
+        return f'network namespaces cannot be made here: {e}'
+    finally:
+        _ip('netns', 'del', name, check=False)
     return None
 
 
