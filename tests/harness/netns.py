@@ -25,7 +25,7 @@ def possible():
     try:
         _ip('netns', 'add', name)
         # In a chroot making one succeeds, and entering it does not.
-        _ip('-n', name, 'link', 'add', 'a', 'type', 'veth', 'peer', 'name', 'b')
+        _ip('-n', name, 'link', 'add', 'one0', 'type', 'veth', 'peer', 'name', 'two0')
         _ip('netns', 'exec', name, 'true')
     except AssertionError as e:
         return f'network namespaces cannot be made here: {e}'
