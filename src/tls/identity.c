@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/mem.h"
+#include "tls/issuers.h"
 #include "tls/library.h"
 
 struct tls_key {
@@ -66,31 +67,18 @@ void tls_key_free(struct tls_key *k)
 	mem_free(k);
 }
 
-static X509 *decode_cert(struct bytes der)
-{
-	const uint8_t *p = der.p;
-	X509 *x = X509_new_ex(library_ctx(), NULL);
-
-	if (!x || der.n > INT32_MAX || !d2i_X509(&x, &p, (long)der.n) || p != der.p + der.n) {
-		X509_free(x);
-		x = NULL;
-	}
-	ERR_clear_error();
-	return x;
-}
-
 static int decode_chain(struct tls_identity *id, const struct bytes *der, size_t count,
 			struct err *e)
 {
 	if (count)
-		id->leaf = decode_cert(der[0]);
+		id->leaf = issuers_decode(der[0]);
 	if (!id->leaf)
 		return FAIL(e, CERT, "the first of %zu certificates is not one in DER", count);
 	id->issuers = sk_X509_new_reserve(NULL, (int)count);
 	if (!id->issuers)
 		return FAIL(e, NOMEM, "an identity of %zu certificates", count);
 	for (size_t i = 1; i < count; i++) {
-		X509 *x = decode_cert(der[i]);
+		X509 *x = issuers_get(der[i]);
 
 		if (!x)
 			return FAIL(e, CERT, "certificate %zu of %zu is not one in DER", i + 1,

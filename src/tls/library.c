@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "tls/issuers.h"
 #include "tls/tls.h"
 
 static struct {
@@ -41,6 +42,7 @@ int tls_init(struct err *e)
 
 void tls_fini(void)
 {
+	issuers_fini();
 	BIO_meth_free(library.bio);
 	library.bio = NULL;
 	lean_provider_fini(&library.provider);

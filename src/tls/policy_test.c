@@ -397,6 +397,49 @@ static void refuses_a_key_of_another_certificate(void **state)
 	tls_key_free(key);
 }
 
+/* Issuers are remembered, and then forgotten again; each identity must have its own chain still. */
+static void sends_the_issuer_that_belongs_to_the_identity(void **state)
+{
+	static struct testkit_certs many[12];
+	struct tls_identity *ids[ARRAY_LEN(many)];
+	struct tls_client_options c = { 0 };
+	struct tls_server_options s = { 0 };
+	struct tls_policy_options o = { .side = TLS_CLIENT };
+
+	(void)state;
+	assert_int_equal(tls_policy_new(&o, &c.policy, NULL), 0);
+	o.side = TLS_SERVER;
+	assert_int_equal(tls_policy_new(&o, &s.policy, NULL), 0);
+	for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+		testkit_certs_make("P-256", &many[i]);
+		ids[i] = testkit_identity(&many[i]);
+		tls_identity_free(ids[i]);
+		ids[i] = testkit_identity(&many[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+		struct testkit_end client = { .out = buf_init(1 << 18) };
+		struct testkit_end server = { .out = buf_init(1 << 18) };
+		struct bytes der[2];
+		size_t count;
+
+		s.identity = ids[i];
+		assert_int_equal(tls_client_new(&c, &client.out, &client.tls, NULL), 0);
+		assert_int_equal(tls_server_new(&s, &server.out, &server.tls, NULL), 0);
+		testkit_shake(&client, &server, 0);
+		assert_int_equal(tls_peer_chain(client.tls, der, 2, &count, NULL), 0);
+		assert_int_equal(count, 2);
+		assert_true(bytes_equal(der[1], buf_bytes(&many[i].issuer)));
+		tls_free(client.tls);
+		tls_free(server.tls);
+		buf_fini(&client.out);
+		buf_fini(&server.out);
+		tls_identity_free(ids[i]);
+		testkit_certs_fini(&many[i]);
+	}
+	tls_policy_free(c.policy);
+	tls_policy_free(s.policy);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -429,6 +472,7 @@ int main(void)
 		cmocka_unit_test(refuses_every_truncation_of_a_key),
 		cmocka_unit_test(refuses_every_truncation_of_a_certificate),
 		cmocka_unit_test(refuses_a_key_of_another_certificate),
+		cmocka_unit_test(sends_the_issuer_that_belongs_to_the_identity),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -200,16 +200,27 @@ void testkit_raw_fini(struct testkit_raw *r)
 	ERR_clear_error();
 }
 
-static void raw_turn(struct testkit_raw *r)
+/* What our side has put out goes in, what libssl has to say comes out. */
+static void raw_turn(struct testkit_raw *r, struct buf *in, struct buf *out)
 {
 	char scratch[4096];
+	uint8_t *room;
 	int n;
 
+	if (in->n)
+		must(BIO_write(SSL_get_rbio(r->ssl), in->p, (int)in->n) == (int)in->n);
+	buf_clear(in);
 	if (SSL_do_handshake(r->ssl) == 1)
-		while ((n = SSL_read(r->ssl, scratch, sizeof(scratch))) > 0)
+		while (SSL_read(r->ssl, scratch, sizeof(scratch)) > 0)
 			;
 	r->shut = SSL_get_shutdown(r->ssl) & SSL_RECEIVED_SHUTDOWN;
 	ERR_clear_error();
+	n = (int)BIO_ctrl_pending(SSL_get_wbio(r->ssl));
+	if (n == 0)
+		return;
+	must(buf_reserve(out, (size_t)n, &room, NULL) == 0);
+	must(BIO_read(SSL_get_wbio(r->ssl), room, n) == n);
+	buf_commit(out, (size_t)n);
 }
 
 void testkit_raw_talk(struct testkit_raw *r, struct testkit_end *end, struct buf *plain)
@@ -219,21 +230,29 @@ void testkit_raw_talk(struct testkit_raw *r, struct testkit_end *end, struct buf
 	if (tls_state(end->tls) == TLS_HANDSHAKING)
 		end->status = tls_run(end->tls, &end->err);
 	for (;;) {
-		uint8_t *room;
-		int n;
-
-		if (end->out.n)
-			must(BIO_write(SSL_get_rbio(r->ssl), end->out.p, (int)end->out.n) ==
-			     (int)end->out.n);
-		buf_clear(&end->out);
-		raw_turn(r);
-		n = (int)BIO_ctrl_pending(SSL_get_wbio(r->ssl));
-		if (n == 0)
+		raw_turn(r, &end->out, &wire.out);
+		if (wire.out.n == 0)
 			break;
-		must(buf_reserve(&wire.out, (size_t)n, &room, NULL) == 0);
-		must(BIO_read(SSL_get_wbio(r->ssl), room, n) == n);
-		buf_commit(&wire.out, (size_t)n);
 		testkit_move(&wire, end, 0, plain);
+		buf_clear(&wire.out);
+	}
+	buf_fini(&wire.out);
+}
+
+void testkit_raw_talk_timed(struct testkit_raw *r, struct testkit_end *end,
+			    double (*clock_us)(void), double *raw_us)
+{
+	struct testkit_end wire = { .out = buf_init(4 << 20) };
+
+	end->status = tls_run(end->tls, &end->err);
+	for (;;) {
+		double start = clock_us();
+
+		raw_turn(r, &end->out, &wire.out);
+		*raw_us += clock_us() - start;
+		if (wire.out.n == 0)
+			break;
+		testkit_move(&wire, end, 0, NULL);
 		buf_clear(&wire.out);
 	}
 	buf_fini(&wire.out);

@@ -44,5 +44,8 @@ void testkit_raw_stop(struct testkit_raw *r); /* the connection only */
 /* Both go on until neither has anything to say; plaintext that our side reads goes to plain, which
  * may be NULL. */
 void testkit_raw_talk(struct testkit_raw *r, struct testkit_end *end, struct buf *plain);
+/* The same; adds to *raw_us what the raw side took of the clock. */
+void testkit_raw_talk_timed(struct testkit_raw *r, struct testkit_end *end,
+			    double (*clock_us)(void), double *raw_us);
 
 #endif
