@@ -17,10 +17,9 @@ static struct bytes read_algorithm(struct rd *r, struct der *parameters)
 
 	if (alg.n)
 		p = der_next(&alg);
-	if (p.whole.n && p.tag != DER_OID && p.tag != DER_SEQUENCE &&
-	    !(p.tag == DER_NULL && p.value.n == 0))
+	if (p.whole.n && p.tag != DER_OID && p.tag != DER_SEQUENCE && p.tag != DER_NULL)
 		*r->bad = true;
-	if (p.tag == DER_OID && !oid_is_valid(p.value))
+	if (!der_is_valid(p))
 		*r->bad = true;
 	rd_end(&alg);
 	if (parameters)
@@ -246,8 +245,33 @@ static void check_other_name(struct rd parent, struct bytes value)
 
 	(void)der_oid(&r);
 	inner = der_open(&r, DER_CONTEXT_OPEN(0));
-	(void)der_next(&inner);
+	if (!der_is_valid(der_next(&inner)))
+		*parent.bad = true;
 	rd_end(&inner);
+	rd_end(&r);
+}
+
+static void check_directory_string(struct rd *r, uint8_t tag)
+{
+	struct rd explicit = der_open(r, tag);
+	struct der d = der_next(&explicit);
+
+	if (d.tag != DER_UTF8_STRING && d.tag != DER_PRINTABLE_STRING && d.tag != DER_T61_STRING &&
+	    d.tag != DER_BMP_STRING && d.tag != DER_UNIVERSAL_STRING)
+		*r->bad = true;
+	if (!der_is_valid(d))
+		*r->bad = true;
+	rd_end(&explicit);
+}
+
+/* EDIPartyName ::= SEQUENCE { nameAssigner [0] OPTIONAL, partyName [1] }, DirectoryStrings. */
+static void check_edi_party_name(struct rd parent, struct bytes value)
+{
+	struct rd r = rd_init(value, parent.bad);
+
+	if (der_peek(&r) == DER_CONTEXT_OPEN(0))
+		check_directory_string(&r, DER_CONTEXT_OPEN(0));
+	check_directory_string(&r, DER_CONTEXT_OPEN(1));
 	rd_end(&r);
 }
 
@@ -263,6 +287,8 @@ static void read_san(struct rd *r, struct cert *c)
 			*r->bad = true;
 		if (d.tag == DER_CONTEXT_OPEN(SAN_OTHER))
 			check_other_name(list, d.value);
+		if (d.tag == DER_CONTEXT_OPEN(SAN_EDI))
+			check_edi_party_name(list, d.value);
 	}
 	c->has |= CERT_HAS_SAN;
 }

@@ -27,6 +27,31 @@ static size_t long_length(struct rd *r, size_t count)
 	return (size_t)n;
 }
 
+/* Of the universal types only SEQUENCE and SET are constructed here, and they always. 0 is no type;
+ * 31 says that the number follows in bytes of its own. The types that hold values of foreign syntax
+ * (EXTERNAL, EMBEDDED PDV, CHARACTER STRING) have no place in certificates. */
+static bool tag_is_valid(uint8_t tag)
+{
+	unsigned number = tag & 0x1f;
+
+	if (number == 31)
+		return false;
+	if (tag & 0xc0)
+		return true;
+	switch (number) {
+	case DER_SEQUENCE & 0x1f:
+	case DER_SET & 0x1f:
+		return tag & 0x20;
+	case 0:
+	case 8:
+	case 11:
+	case 29:
+		return false;
+	default:
+		return !(tag & 0x20);
+	}
+}
+
 struct der der_next(struct rd *r)
 {
 	struct bytes all = rd_rest(r);
@@ -34,7 +59,7 @@ struct der der_next(struct rd *r)
 	size_t n = rd_u8(r);
 	struct der d = { .tag = tag };
 
-	if ((tag & 0x1f) == 0x1f) /* a tag of several bytes */
+	if (!tag_is_valid(tag))
 		spoil(r);
 	if (n & 0x80)
 		n = long_length(r, n & 0x7f);
@@ -89,13 +114,20 @@ bool der_bool(struct rd *r)
 	return v.p[0] != 0;
 }
 
+/* X.690, 8.3.2: the first nine bits of a number are neither all ones nor all zeros. */
+static bool is_minimal(struct bytes v)
+{
+	bool padded = v.n > 1 &&
+		      ((v.p[0] == 0 && !(v.p[1] & 0x80)) || (v.p[0] == 0xff && (v.p[1] & 0x80)));
+
+	return v.n > 0 && !padded;
+}
+
 struct bytes der_integer(struct rd *r)
 {
 	struct bytes v = der_value(r, DER_INTEGER);
 
-	/* X.690, 8.3.2: the first nine bits are neither all ones nor all zeros. */
-	if (v.n == 0 || (v.n > 1 && ((v.p[0] == 0 && !(v.p[1] & 0x80)) ||
-				     (v.p[0] == 0xff && (v.p[1] & 0x80))))) {
+	if (!is_minimal(v)) {
 		spoil(r);
 		return (struct bytes){ 0 };
 	}
@@ -129,6 +161,37 @@ struct bytes der_bits(struct rd *r, unsigned *unused)
 	if (unused)
 		*unused = n;
 	return bytes_slice(v, 1, v.n);
+}
+
+bool der_is_valid(struct der d)
+{
+	bool bad = false;
+	struct rd r = rd_init(d.whole, &bad);
+	unsigned unused;
+
+	switch (d.tag) {
+	case DER_BOOLEAN:
+		(void)der_bool(&r);
+		return !bad;
+	case DER_INTEGER:
+		(void)der_integer(&r);
+		return !bad;
+	case DER_ENUMERATED:
+		return is_minimal(d.value);
+	case DER_BIT_STRING:
+		(void)der_bits(&r, &unused);
+		return !bad;
+	case DER_NULL:
+		return d.value.n == 0;
+	case DER_OID:
+		return oid_is_valid(d.value);
+	case DER_BMP_STRING:
+		return d.value.n % 2 == 0;
+	case DER_UNIVERSAL_STRING:
+		return d.value.n % 4 == 0;
+	default:
+		return true;
+	}
 }
 
 bool oid_is_valid(struct bytes oid)

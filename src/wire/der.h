@@ -38,8 +38,13 @@ struct der {
 	struct bytes whole; /* tag, length and content */
 };
 
-/* Takes the next element, whatever it is. */
+/* Takes the next element, whatever it is. Of the universal types SEQUENCE and SET are constructed, the
+ * rest is primitive (X.690, 10.2). */
 struct der der_next(struct rd *r);
+/* Is the content of an element of any type (ANY) fit for its tag? Of universal primitive types:
+ * BOOLEAN, INTEGER, ENUMERATED, BIT STRING, NULL, OID, BMPString and UniversalString are looked at;
+ * what is constructed or not universal is not opened. */
+bool der_is_valid(struct der d);
 /* The tag of the next element; 0 at the end. */
 uint8_t der_peek(const struct rd *r);
 /* Takes the next element, which must have this tag, and yields its content, a reader of its

@@ -74,6 +74,67 @@ static void refuses_lengths_that_are_not_der(void **state)
 	}
 }
 
+static void refuses_types_in_the_wrong_form(void **state)
+{
+	static const uint8_t wrong[] = {
+		0x00, 0x20, 0x10, 0x11, 0x24, 0x2c, 0x33, 0x08, 0x1f, 0xbf
+	};
+	static const uint8_t right[] = {
+		0x30, 0x31, 0x28, 0x04, 0x0c, 0x80, 0xa0, 0xbe, 0x40, 0xe1
+	};
+	bool bad;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		uint8_t b[2] = { wrong[i], 0 };
+		struct rd r = reader(bytes_of(b, 2), &bad);
+
+		(void)der_next(&r);
+		assert_true(bad);
+		b[0] = right[i];
+		r = reader(bytes_of(b, 2), &bad);
+		(void)der_next(&r);
+		assert_false(bad);
+	}
+}
+
+static bool any_is_valid(struct bytes b)
+{
+	bool bad;
+	struct rd r = reader(b, &bad);
+	struct der d = der_next(&r);
+
+	assert_false(bad);
+	return der_is_valid(d);
+}
+
+static void contents_have_to_fit_their_types(void **state)
+{
+	static const struct bytes right[] = {
+		{ (const uint8_t *)"\x01\x01\xff", 3 },	    { (const uint8_t *)"\x02\x01\x00", 3 },
+		{ (const uint8_t *)"\x0a\x01\x80", 3 },	    { (const uint8_t *)"\x03\x01\x00", 3 },
+		{ (const uint8_t *)"\x05\x00", 2 },	    { (const uint8_t *)"\x06\x01\x2a", 3 },
+		{ (const uint8_t *)"\x1e\x02\x00\x41", 4 }, { (const uint8_t *)"\x1c\x00", 2 },
+		{ (const uint8_t *)"\x30\x01\xff", 3 },	    { (const uint8_t *)"\x80\x01\xff", 3 },
+	};
+	static const struct bytes wrong[] = {
+		{ (const uint8_t *)"\x01\x01\x01", 3 },
+		{ (const uint8_t *)"\x02\x00", 2 },
+		{ (const uint8_t *)"\x0a\x02\x00\x01", 4 },
+		{ (const uint8_t *)"\x03\x00", 2 },
+		{ (const uint8_t *)"\x05\x01\x00", 3 },
+		{ (const uint8_t *)"\x06\x01\x80", 3 },
+		{ (const uint8_t *)"\x1e\x01\x41", 3 },
+		{ (const uint8_t *)"\x1c\x02\x00\x41", 4 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(right); i++)
+		assert_true(any_is_valid(right[i]));
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_false(any_is_valid(wrong[i]));
+}
+
 static void refuses_another_tag_and_the_end(void **state)
 {
 	bool bad;
@@ -378,6 +439,8 @@ int main(void)
 		cmocka_unit_test(reads_nested_elements),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(refuses_lengths_that_are_not_der),
+		cmocka_unit_test(refuses_types_in_the_wrong_form),
+		cmocka_unit_test(contents_have_to_fit_their_types),
 		cmocka_unit_test(refuses_another_tag_and_the_end),
 		cmocka_unit_test(integers_have_no_superfluous_byte),
 		cmocka_unit_test(reads_numbers_up_to_63_bits),
