@@ -204,20 +204,21 @@ static void end_decoder(struct observe *o, enum flow_dir dir, bool clean)
 		websocket_end(o->decoder.websocket, (enum http_dir)dir, clean);
 }
 
-static void become_bytes(struct observe *o)
+/* The decoder cannot go on: its messages end, and what it held of dir is told as bytes. e is NULL
+ * when the bytes never were what they looked like, which is no fault. */
+static void become_bytes(struct observe *o, enum flow_dir dir, const struct err *e)
 {
+	if (e) {
+		o->failed = true;
+		(void)escape_to(o->fault, sizeof(o->fault), bytes_str(e->sentence));
+	}
 	end_decoder(o, DIR_UP, false);
 	end_decoder(o, DIR_DOWN, false);
+	if (o->mode == MODE_HTTP1 && o->decoder.http1)
+		emit_bytes(o, dir, http1_pending(o->decoder.http1, (enum http_dir)dir));
 	free_decoder(o);
 	o->mode = MODE_BYTES;
 	o->proto = PROTO_BYTES;
-}
-
-static void become_bytes_by_fault(struct observe *o, const struct err *e)
-{
-	o->failed = true;
-	(void)escape_to(o->fault, sizeof(o->fault), bytes_str(e->sentence));
-	become_bytes(o);
 }
 
 static int start_http2(struct observe *o, bool upgraded, struct err *e)
@@ -268,27 +269,14 @@ static int switch_protocol(struct observe *o, enum flow_dir dir, struct bytes re
 	return status;
 }
 
-/* Bytes that looked like HTTP/1.1 and are not, or cannot be followed: they are told as bytes. */
-static void http1_failed(struct observe *o, enum flow_dir dir, struct bytes rest,
-			 const struct err *e)
-{
-	struct http1 *http1 = o->decoder.http1;
-
-	emit_bytes(o, dir, http1_pending(http1, (enum http_dir)dir));
-	if (http1_seen(http1))
-		become_bytes_by_fault(o, e);
-	else
-		become_bytes(o);
-	emit_bytes(o, dir, rest);
-}
-
 static void feed_http1(struct observe *o, enum flow_dir dir, struct bytes in)
 {
 	struct err e;
-	size_t used;
+	size_t used = 0;
+	bool fault;
 
 	if (!o->decoder.http1 && start_http1(o, &e) < 0) {
-		become_bytes_by_fault(o, &e);
+		become_bytes(o, dir, &e);
 		return;
 	}
 	switch (http1_feed(o->decoder.http1, (enum http_dir)dir, in, &used, &e)) {
@@ -296,21 +284,24 @@ static void feed_http1(struct observe *o, enum flow_dir dir, struct bytes in)
 		return;
 	case HTTP1_SWITCHED:
 		if (switch_protocol(o, dir, bytes_slice(in, used, in.n), &e) < 0)
-			become_bytes_by_fault(o, &e);
+			become_bytes(o, dir, &e);
 		return;
 	case HTTP1_FAILED:
-		http1_failed(o, dir, bytes_slice(in, used, in.n), &e);
+		fault = http1_seen(o->decoder.http1) || e.code != ERR_HTTP_DECODE;
+		become_bytes(o, dir, fault ? &e : NULL);
+		emit_bytes(o, dir, bytes_slice(in, used, in.n));
 		return;
 	}
 }
 
+/* What cannot be read of HTTP/2 is not worth showing: frames, compressed. */
 static void feed_http2(struct observe *o, enum flow_dir dir, struct bytes in)
 {
 	struct err e;
 
 	if ((!o->decoder.http2 && start_http2(o, false, &e) < 0) ||
 	    http2_feed(o->decoder.http2, (enum http_dir)dir, in, &e) < 0)
-		become_bytes_by_fault(o, &e);
+		become_bytes(o, dir, &e);
 }
 
 static void feed_websocket(struct observe *o, enum flow_dir dir, struct bytes in)
@@ -318,7 +309,7 @@ static void feed_websocket(struct observe *o, enum flow_dir dir, struct bytes in
 	struct err e;
 
 	if (websocket_feed(o->decoder.websocket, (enum http_dir)dir, in, &e) < 0)
-		become_bytes_by_fault(o, &e);
+		become_bytes(o, dir, &e);
 }
 
 enum looks { LOOKS_SHORT, LOOKS_HTTP1, LOOKS_HTTP2, LOOKS_OTHER };

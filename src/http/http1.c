@@ -516,8 +516,6 @@ void http1_end(struct http1 *h, enum http_dir dir, bool clean)
 
 	if (side->state == SIDE_BODY || side->state == SIDE_TRAILERS)
 		hand_over_end(h, dir, &end);
-	head1_kept_free(side->kept);
-	side->kept = NULL;
 	if (side->state != SIDE_SWITCHED)
 		side->state = SIDE_FAILED;
 }

@@ -31,7 +31,7 @@ enum http1_status http1_feed(struct http1 *h, enum http_dir dir, struct bytes in
 /* The direction ended. A body that only the end of the connection delimits is complete when it
  * ended cleanly. */
 void http1_end(struct http1 *h, enum http_dir dir, bool clean);
-/* The bytes held of a head that is not complete yet. */
+/* The bytes held of a head that is not complete yet; also after http1_end. */
 struct bytes http1_pending(const struct http1 *h, enum http_dir dir);
 /* Whether any head was read completely. */
 bool http1_seen(const struct http1 *h);

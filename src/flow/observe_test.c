@@ -1,0 +1,570 @@
+/* usage: observe_test FIXTURES [write]
+ * FIXTURES holds what real peers said (NAME.rec, by record.py) and what must come of it (NAME.txt).
+ * With "write" the .txt files are written anew, for a person to read before they are kept. */
+#include "flow/observe.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/escape.h"
+#include "base/mem.h"
+#include "base/rd.h"
+#include "http/message.h"
+
+#define TEXT_MAX (16u << 20)
+#define SHOWN_MAX 200
+
+static const char *fixtures;
+static bool write_anew;
+
+/* What came over the bus, one line a fact, pieces of one body put together. */
+struct watch {
+	struct event_bus bus;
+	struct buf text;
+	struct buf body;
+	struct event last; /* the piece that is being put together */
+	bool has_last;
+	int chunks;
+};
+
+#define SAY(w, ...) assert_int_equal(buf_printf(&(w)->text, NULL, __VA_ARGS__), 0)
+
+static void say_escaped(struct watch *w, struct bytes b)
+{
+	assert_int_equal(escape_add(&w->text, b, NULL), 0);
+}
+
+static const char *proto_text(enum flow_proto p)
+{
+	static const char *const texts[] = { "unknown",	  "http1", "http2",
+					     "websocket", "grpc",  "bytes" };
+
+	return texts[p];
+}
+
+static void say_where(struct watch *w, const struct event *ev, enum flow_proto proto)
+{
+	SAY(w, "%s %llu %s ", ev->dir == DIR_UP ? "up" : "down", (unsigned long long)ev->stream,
+	    proto_text(proto));
+}
+
+static void flush(struct watch *w)
+{
+	const struct ev_body_chunk *c = &w->last.u.body_chunk;
+
+	if (!w->has_last)
+		return;
+	w->has_last = false;
+	say_where(w, &w->last, c->proto);
+	SAY(w, "body %zu", w->body.n);
+	if (c->ws_opcode)
+		SAY(w, " op=%u", c->ws_opcode);
+	SAY(w, "%s \"", c->compressed ? " compressed" : "");
+	say_escaped(w, bytes_slice(buf_bytes(&w->body), 0, SHOWN_MAX));
+	SAY(w, "\"%s\n", c->message_end ? " end" : "");
+	buf_clear(&w->body);
+}
+
+static void take_chunk(struct watch *w, const struct event *ev)
+{
+	const struct ev_body_chunk *c = &ev->u.body_chunk, *before = &w->last.u.body_chunk;
+
+	w->chunks++;
+	if (w->has_last && (w->last.dir != ev->dir || w->last.stream != ev->stream ||
+			    before->ws_opcode != c->ws_opcode || before->proto != c->proto))
+		flush(w);
+	w->last = *ev;
+	w->has_last = true;
+	assert_int_equal(buf_add(&w->body, c->data, NULL), 0);
+	if (c->message_end)
+		flush(w);
+}
+
+static void say_headers(struct watch *w, const struct flow_header *h, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		SAY(w, "  ");
+		say_escaped(w, h[i].name);
+		SAY(w, ": ");
+		say_escaped(w, h[i].value);
+		SAY(w, "\n");
+	}
+}
+
+static void say_head(struct watch *w, const struct event *ev)
+{
+	const struct ev_message_head *h = &ev->u.message_head;
+
+	say_where(w, ev, h->proto);
+	if (ev->dir == DIR_UP) {
+		say_escaped(w, h->method);
+		SAY(w, " ");
+		say_escaped(w, h->scheme);
+		SAY(w, "://");
+		say_escaped(w, h->authority);
+		SAY(w, " ");
+		say_escaped(w, h->path);
+	} else {
+		SAY(w, "%u ", h->status);
+		say_escaped(w, h->reason);
+	}
+	SAY(w, " %u.%u%s\n", h->version_major, h->version_minor, h->interim ? " interim" : "");
+	say_headers(w, h->headers, h->header_count);
+}
+
+static void say_end(struct watch *w, const struct event *ev)
+{
+	const struct ev_message_end *end = &ev->u.message_end;
+
+	SAY(w, "%s %llu end %llu%s", ev->dir == DIR_UP ? "up" : "down",
+	    (unsigned long long)ev->stream, (unsigned long long)end->body_bytes,
+	    end->truncated ? " truncated" : "");
+	if (end->grpc_status >= 0)
+		SAY(w, " grpc=%d", end->grpc_status);
+	SAY(w, "\n");
+	say_headers(w, end->trailers, end->trailer_count);
+}
+
+static void on_event(void *ctx, const struct event *ev)
+{
+	struct watch *w = ctx;
+
+	assert_int_equal(ev->flow, 7);
+	assert_int_equal(ev->leg, LEG_SERVER);
+	assert_int_equal(ev->wall_ns, 1000);
+	assert_int_equal(ev->mono_ns, 10);
+	if (ev->type == EV_BODY_CHUNK) {
+		take_chunk(w, ev);
+		return;
+	}
+	flush(w);
+	if (ev->type == EV_MESSAGE_HEAD)
+		say_head(w, ev);
+	else if (ev->type == EV_MESSAGE_END)
+		say_end(w, ev);
+	else
+		fail();
+}
+
+static void watch_init(struct watch *w, uint32_t mask)
+{
+	struct event_sink sink = { .mask = mask, .on_event = on_event, .ctx = w };
+
+	*w = (struct watch){ .text = buf_init(TEXT_MAX), .body = buf_init(TEXT_MAX) };
+	assert_int_equal(event_bus_add(&w->bus, sink, NULL), 0);
+}
+
+static void watch_fini(struct watch *w)
+{
+	buf_fini(&w->text);
+	buf_fini(&w->body);
+}
+
+static const char *watch_text(struct watch *w)
+{
+	uint8_t *room;
+
+	flush(w);
+	assert_int_equal(buf_reserve(&w->text, 1, &room, NULL), 0);
+	*room = 0;
+	return (const char *)w->text.p;
+}
+
+static struct observe *observe_on(struct watch *w, const char *alpn)
+{
+	struct observe_options options = {
+		.bus = &w->bus,
+		.flow = 7,
+		.leg = LEG_SERVER,
+		.alpn = bytes_str(alpn),
+		.scheme = bytes_str("https"),
+		.authority = bytes_str("hint.test"),
+	};
+	struct observe *o;
+
+	assert_int_equal(observe_new(&options, &o, NULL), 0);
+	return o;
+}
+
+static void feed_cut(struct observe *o, enum flow_dir dir, struct bytes in, size_t step)
+{
+	while (in.n) {
+		struct bytes piece = bytes_slice(in, 0, step);
+		uint8_t *copy = malloc(piece.n);
+
+		memcpy(copy, piece.p, piece.n);
+		observe_feed(o, dir, bytes_of(copy, piece.n), 1000, 10);
+		free(copy);
+		in = bytes_slice(in, piece.n, in.n);
+	}
+}
+
+static void say_outcome(struct watch *w, const struct observe *o)
+{
+	flush(w);
+	SAY(w, "%s", proto_text(observe_proto(o)));
+	if (observe_fault(o))
+		SAY(w, ", because %s", observe_fault(o));
+	if (observe_odd(o))
+		SAY(w, ", odd: %s", http_odd_text(observe_odd(o)));
+	SAY(w, "\n");
+}
+
+struct act {
+	enum flow_dir dir;
+	struct bytes bytes;
+};
+
+#define UP(s)                                                                                      \
+	{                                                                                          \
+		DIR_UP,                                                                            \
+		{                                                                                  \
+			(const uint8_t *)(s), sizeof(s) - 1                                        \
+		}                                                                                  \
+	}
+#define DOWN(s)                                                                                    \
+	{                                                                                          \
+		DIR_DOWN,                                                                          \
+		{                                                                                  \
+			(const uint8_t *)(s), sizeof(s) - 1                                        \
+		}                                                                                  \
+	}
+
+static void play(struct watch *w, struct observe *o, const struct act *acts, size_t count,
+		 size_t step)
+{
+	for (size_t i = 0; i < count; i++)
+		feed_cut(o, acts[i].dir, acts[i].bytes, step);
+	observe_end(o, DIR_UP, true, 1000, 10);
+	observe_end(o, DIR_DOWN, true, 1000, 10);
+	say_outcome(w, o);
+	observe_free(o);
+}
+
+static void expect_of(const char *alpn, const struct act *acts, size_t count, const char *expected)
+{
+	static const size_t steps[] = { SIZE_MAX, 1, 2, 5, 13 };
+
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		struct watch w;
+
+		watch_init(&w, EV_ALL);
+		play(&w, observe_on(&w, alpn), acts, count, steps[i]);
+		assert_string_equal(watch_text(&w), expected);
+		watch_fini(&w);
+	}
+}
+#define EXPECT(alpn, acts, text) expect_of(alpn, acts, ARRAY_LEN(acts), text)
+
+static void fills_in_what_a_request_does_not_say(void **state)
+{
+	static const struct act acts[] = {
+		UP("GET /1 HTTP/1.1\r\n\r\nGET http://b.test/2 HTTP/1.1\r\nHost: c\r\n\r\n"
+		   "GET /3 HTTP/1.1\r\nHost: d\r\n\r\n"),
+	};
+
+	(void)state;
+	EXPECT("http/1.1", acts,
+	       "up 1 http1 GET https://hint.test /1 1.1\nup 1 end 0\n"
+	       "up 2 http1 GET http://b.test /2 1.1\n  Host: c\nup 2 end 0\n"
+	       "up 3 http1 GET https://d /3 1.1\n  Host: d\nup 3 end 0\n"
+	       "http1\n");
+}
+
+static void takes_for_bytes_what_is_no_http(void **state)
+{
+	static const struct act mail[] = {
+		DOWN("220 mail.test\r\n"),
+		UP("EHLO me\r\n"),
+		DOWN("250 ok\r\n"),
+	};
+	static const struct act capitals[] = { UP("EHLO me\r\n"), DOWN("250 ok\r\n") };
+	static const struct act shell[] = { UP("SSH-2.0-x\r\n"), DOWN("SSH-2.0-y\r\n") };
+	static const struct act crumbs[] = { UP("GE") };
+
+	(void)state;
+	EXPECT("", mail,
+	       "down 0 bytes body 15 \"220 mail.test\\x0d\\x0a\"\n"
+	       "up 0 bytes body 9 \"EHLO me\\x0d\\x0a\"\n"
+	       "down 0 bytes body 8 \"250 ok\\x0d\\x0a\"\nbytes\n");
+	EXPECT("", capitals,
+	       "up 0 bytes body 9 \"EHLO me\\x0d\\x0a\"\n"
+	       "down 0 bytes body 8 \"250 ok\\x0d\\x0a\"\nbytes\n");
+	EXPECT("", shell,
+	       "up 0 bytes body 11 \"SSH-2.0-x\\x0d\\x0a\"\n"
+	       "down 0 bytes body 11 \"SSH-2.0-y\\x0d\\x0a\"\nbytes\n");
+	EXPECT("", crumbs, "up 0 bytes body 2 \"GE\"\nbytes\n");
+	EXPECT("imap", crumbs, "up 0 bytes body 2 \"GE\"\nbytes\n");
+}
+
+static void lives_on_as_bytes_when_http_breaks_off(void **state)
+{
+	static const struct act acts[] = {
+		UP("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"),
+		DOWN("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"),
+		UP("\x16\x03\x01 no HTTP"),
+		DOWN("def"),
+		UP("more"),
+	};
+
+	(void)state;
+	EXPECT("", acts,
+	       "up 1 http1 GET https://a /1 1.1\n  Host: a\nup 1 end 0\n"
+	       "down 1 http1 200 OK 1.1\n  Content-Length: 9\n"
+	       "down 1 http1 body 3 \"abc\"\n"
+	       "down 1 end 3 truncated\n"
+	       "up 0 bytes body 11 \"\\x16\\x03\\x01 no HTTP\"\n"
+	       "down 0 bytes body 3 \"def\"\n"
+	       "up 0 bytes body 4 \"more\"\n"
+	       "bytes, because HTTP/1.1 request: Invalid method encountered\n");
+}
+
+static void says_why_http2_cannot_be_followed(void **state)
+{
+	static const struct act acts[] = {
+		UP("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"),
+		UP("\0\0\1\0\0\0\0\0\0"),
+		DOWN("abc"),
+	};
+	static const struct act alpn[] = { UP("G"), UP("ET /") };
+
+	(void)state;
+	EXPECT("", acts, "down 0 bytes body 3 \"abc\"\nbytes, because HTTP/2: DATA on stream 0\n");
+	EXPECT("h2", alpn,
+	       "up 0 bytes body 4 \"ET /\"\n"
+	       "bytes, because HTTP/2: the client does not begin with the preface\n");
+}
+
+static void finds_http2_when_the_server_speaks_first(void **state)
+{
+	static const struct act acts[] = {
+		DOWN("\0\0\0\4\0\0\0\0\0"),
+		UP("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+		   "\0\0\4\1\5\0\0\0\1\x82\x84\x86\x41"),
+	};
+	static const struct act zeros[] = { DOWN("\0\0\0\1\0\0\0\0\0") };
+
+	(void)state;
+	/* The last header is cut off: a fault, but of HTTP/2. */
+	EXPECT("", acts, "bytes, because HTTP/2: a header block that is no HPACK\n");
+	EXPECT("", zeros,
+	       "down 0 bytes body 9 \"\\x00\\x00\\x00\\x01\\x00\\x00\\x00\\x00\\x00\"\n"
+	       "bytes\n");
+}
+
+static void reports_what_is_odd(void **state)
+{
+	static const struct act acts[] = {
+		UP("GET / HTTP/1.1\r\nA: 1\n b\r\nC: d\nE: f\r\n\r\n"),
+		DOWN("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+		     "0\r\n\r\n"),
+	};
+	struct watch w;
+	struct observe *o;
+
+	(void)state;
+	watch_init(&w, EV_ALL);
+	o = observe_on(&w, "");
+	feed_cut(o, acts[0].dir, acts[0].bytes, SIZE_MAX);
+	assert_int_equal(observe_odd(o), HTTP_ODD_FOLD | HTTP_ODD_BARE_LF);
+	feed_cut(o, acts[1].dir, acts[1].bytes, SIZE_MAX);
+	assert_int_equal(observe_odd(o),
+			 HTTP_ODD_FOLD | HTTP_ODD_BARE_LF | HTTP_ODD_LENGTH_AND_CODING);
+	assert_null(observe_fault(o));
+	assert_int_equal(observe_bytes(o, DIR_UP), acts[0].bytes.n);
+	assert_int_equal(observe_bytes(o, DIR_DOWN), acts[1].bytes.n);
+	assert_null(http_odd_text(0));
+	observe_free(o);
+	watch_fini(&w);
+}
+
+static void makes_no_bodies_that_nobody_wants(void **state)
+{
+	static const struct act acts[] = {
+		UP("PUT /1 HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"),
+		DOWN("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+		UP("\x01 now bytes"),
+	};
+	struct watch w;
+
+	(void)state;
+	watch_init(&w, EV_HEADS);
+	play(&w, observe_on(&w, ""), acts, ARRAY_LEN(acts), 3);
+	assert_string_equal(watch_text(&w),
+			    "up 1 http1 PUT https://hint.test /1 1.1\n  Content-Length: 5\n"
+			    "up 1 end 5\ndown 1 http1 200 OK 1.1\n  Content-Length: 2\n"
+			    "down 1 end 2\n"
+			    "bytes, because HTTP/1.1 request: Invalid method encountered\n");
+	assert_int_equal(w.chunks, 0);
+	watch_fini(&w);
+}
+
+static void starts_small(void **state)
+{
+	struct watch w;
+	struct observe *o;
+
+	(void)state;
+	watch_init(&w, EV_HEADS);
+	o = observe_on(&w, "h2");
+	mem_fail_at(1);
+	assert_int_equal(observe_proto(o), PROTO_UNKNOWN);
+	observe_end(o, DIR_UP, true, 0, 0);
+	observe_end(o, DIR_DOWN, false, 0, 0);
+	mem_fail_at(0);
+	observe_free(o);
+	observe_free(NULL);
+	watch_fini(&w);
+}
+
+/* Without memory the flow lives on as bytes. */
+static void survives_a_lack_of_memory(void **state)
+{
+	static const struct act acts[] = {
+		UP("GET /1 HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+		DOWN("HTTP/1.1 101 OK\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+		     "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
+		UP("\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"),
+	};
+	struct event_bus quiet = { .mask = EV_BIT(EV_BODY_CHUNK) };
+	bool done = false;
+
+	(void)state;
+	for (size_t fail = 1; !done; fail++) {
+		struct observe_options options = { .bus = &quiet, .flow = 1 };
+		struct observe *o = NULL;
+
+		mem_fail_at(fail);
+		if (observe_new(&options, &o, NULL) == 0) {
+			for (size_t i = 0; i < ARRAY_LEN(acts); i++)
+				for (size_t j = 0; j < acts[i].bytes.n; j++)
+					observe_feed(o, acts[i].dir,
+						     bytes_of(acts[i].bytes.p + j, 1), 0, 0);
+			done = observe_fault(o) == NULL;
+			assert_int_equal(observe_proto(o), done ? PROTO_WEBSOCKET : PROTO_BYTES);
+		}
+		mem_fail_at(0);
+		observe_free(o);
+		assert_true(fail < 30);
+	}
+}
+
+static struct buf read_file(const char *name, const char *ending)
+{
+	struct buf b = buf_init(TEXT_MAX);
+	char path[4096];
+	uint8_t *room;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s%s", fixtures, name, ending);
+	f = fopen(path, "rb");
+	if (!f)
+		fail_msg("%s", path);
+	assert_int_equal(buf_reserve(&b, 1 << 20, &room, NULL), 0);
+	buf_commit(&b, fread(room, 1, 1 << 20, f));
+	fclose(f);
+	return b;
+}
+
+static void write_file(const char *name, const char *text)
+{
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s.txt", fixtures, name);
+	f = fopen(path, "wb");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void play_record(struct watch *w, const char *alpn, struct bytes record, size_t step)
+{
+	struct observe *o = observe_on(w, alpn);
+	bool bad = false;
+	struct rd r = rd_init(record, &bad);
+
+	while (r.n) {
+		enum flow_dir dir = (enum flow_dir)rd_u8(&r);
+
+		feed_cut(o, dir, rd_take(&r, rd_u32(&r)), step);
+	}
+	assert_false(bad);
+	observe_end(o, DIR_UP, true, 1000, 10);
+	observe_end(o, DIR_DOWN, true, 1000, 10);
+	say_outcome(w, o);
+	observe_free(o);
+}
+
+static void expect_record(const char *name)
+{
+	static const size_t steps[] = { SIZE_MAX, 1, 2, 3, 9, 100 };
+	struct buf record = read_file(name, ".rec"), expected;
+
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		struct watch w;
+
+		watch_init(&w, EV_ALL);
+		play_record(&w, "", buf_bytes(&record), steps[i]);
+		if (write_anew && i == 0)
+			write_file(name, watch_text(&w));
+		expected = read_file(name, ".txt");
+		assert_int_equal(buf_add(&expected, bytes_of("", 1), NULL), 0);
+		assert_string_equal(watch_text(&w), (const char *)expected.p);
+		buf_fini(&expected);
+		watch_fini(&w);
+	}
+	buf_fini(&record);
+}
+
+#define FOLLOWS(name, file)                                                                        \
+	static void follows_##name(void **state)                                                   \
+	{                                                                                          \
+		(void)state;                                                                       \
+		expect_record(file);                                                               \
+	}
+FOLLOWS(curl_and_nginx_in_http1, "curl-nginx-http1")
+FOLLOWS(curl_and_nginx_in_http2, "curl-nginx-http2")
+FOLLOWS(nghttp_and_nginx, "nghttp-nginx")
+FOLLOWS(nghttp_and_a_server_that_pushes, "nghttp-push")
+FOLLOWS(curl_from_http1_to_http2, "curl-upgrade-h2c")
+FOLLOWS(a_websocket_with_deflate, "websocket-deflate")
+FOLLOWS(a_plain_websocket, "websocket-plain")
+FOLLOWS(a_websocket_within_http2, "h2-websocket")
+FOLLOWS(grpc_calls, "grpc")
+FOLLOWS(compressed_grpc_calls, "grpc-gzip")
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fills_in_what_a_request_does_not_say),
+		cmocka_unit_test(takes_for_bytes_what_is_no_http),
+		cmocka_unit_test(lives_on_as_bytes_when_http_breaks_off),
+		cmocka_unit_test(says_why_http2_cannot_be_followed),
+		cmocka_unit_test(finds_http2_when_the_server_speaks_first),
+		cmocka_unit_test(reports_what_is_odd),
+		cmocka_unit_test(makes_no_bodies_that_nobody_wants),
+		cmocka_unit_test(starts_small),
+		cmocka_unit_test(survives_a_lack_of_memory),
+		cmocka_unit_test(follows_curl_and_nginx_in_http1),
+		cmocka_unit_test(follows_curl_and_nginx_in_http2),
+		cmocka_unit_test(follows_nghttp_and_nginx),
+		cmocka_unit_test(follows_nghttp_and_a_server_that_pushes),
+		cmocka_unit_test(follows_curl_from_http1_to_http2),
+		cmocka_unit_test(follows_a_websocket_with_deflate),
+		cmocka_unit_test(follows_a_plain_websocket),
+		cmocka_unit_test(follows_a_websocket_within_http2),
+		cmocka_unit_test(follows_grpc_calls),
+		cmocka_unit_test(follows_compressed_grpc_calls),
+	};
+
+	if (argc < 2)
+		return 2;
+	fixtures = argv[1];
+	write_anew = argc > 2;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
