@@ -201,15 +201,13 @@ void policy_decide(const struct policy_query *q, struct policy_decision *out)
 	take_rule(l, i, out);
 }
 
-/* "rule 2 (line 7)", "the default". */
-static const char *rule_text(const struct config_listener *l, int rule, char out[64])
+/* "rule 2": the position in the listener's list. Lines of the file do not survive the way to the
+ * worker. */
+static const char *rule_text(int rule, char out[32])
 {
 	if (rule < 0)
 		return "the default";
-	if (l->rules[rule].line)
-		snprintf(out, 64, "rule %d (line %u)", rule + 1, l->rules[rule].line);
-	else
-		snprintf(out, 64, "rule %d", rule + 1);
+	snprintf(out, 32, "rule %d", rule + 1);
 	return out;
 }
 
@@ -228,15 +226,15 @@ static const char *target_text(const struct policy_query *q, char *out, size_t s
 const char *policy_why(const struct policy_query *q, const struct policy_decision *d,
 		       char out[POLICY_WHY_MAX])
 {
-	char by[64], over[64], sni[80], target[96];
+	char by[32], over[32], sni[80], target[96];
 	int n = snprintf(out, POLICY_WHY_MAX, "%s by %s", config_action_text(d->action),
-			 rule_text(q->listener, d->rule, by));
+			 rule_text(d->rule, by));
 
 	if (d->passed_over < 0)
 		return out;
 	snprintf(out + n, POLICY_WHY_MAX - (size_t)n,
 		 "; %s did not splice: SNI %s and target %s differ, and it has to match both",
-		 rule_text(q->listener, d->passed_over, over), escape_to(sni, sizeof(sni), q->sni),
+		 rule_text(d->passed_over, over), escape_to(sni, sizeof(sni), q->sni),
 		 target_text(q, target, sizeof(target)));
 	return out;
 }
@@ -326,7 +324,7 @@ bool policy_allows_address(const struct policy_query *q, const struct addr *to,
 {
 	struct policy_query dialled = *q;
 	struct policy_decision d;
-	char text[ADDR_TEXT_MAX], by[64];
+	char text[ADDR_TEXT_MAX], by[32];
 	struct view v;
 	unsigned needed;
 
@@ -339,8 +337,7 @@ bool policy_allows_address(const struct policy_query *q, const struct addr *to,
 		return false;
 	}
 	if (early(&v, &d) == POLICY_BLOCKED) {
-		snprintf(why, POLICY_WHY_MAX, "%s is blocked by %s", text,
-			 rule_text(q->listener, d.rule, by));
+		snprintf(why, POLICY_WHY_MAX, "%s is blocked by %s", text, rule_text(d.rule, by));
 		return false;
 	}
 	if (!needed || addr_kind(q->client) == ADDR_LOOPBACK || rules_allow(&v, to, needed))

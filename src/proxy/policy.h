@@ -71,7 +71,7 @@ enum policy_early policy_before_dial(const struct policy_query *q, struct policy
 /* The decision. sni_known is taken as true. */
 void policy_decide(const struct policy_query *q, struct policy_decision *out);
 
-/* The decision as one sentence for the log, names escaped: `bump by rule 2 (oriel.yaml line 7)`,
+/* The decision as one sentence for the log, names escaped: `bump by rule 2`,
  * and which splice rule did not apply and why. Returns out. */
 #define POLICY_WHY_MAX 400
 const char *policy_why(const struct policy_query *q, const struct policy_decision *d,

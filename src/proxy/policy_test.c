@@ -76,7 +76,6 @@ static void policy(enum config_action otherwise, const struct written *w, size_t
 	listener.rule_count = count;
 	for (size_t i = 0; i < count; i++) {
 		rules[i] = config_rule_default;
-		rules[i].line = (unsigned)i + 7;
 		rules[i].action = w[i].action;
 		rules[i].allow.kinds = w[i].allow;
 		rules[i].match.target = pattern_list(w[i].target, patterns[i][0]);
@@ -197,7 +196,7 @@ static void the_first_rule_that_matches_wins(void **state)
 	assert_int_equal(d.rule, 0);
 	assert_ptr_equal(d.settings, &rules[0]);
 	assert_int_equal(d.passed_over, -1);
-	assert_string_equal(why, "block by rule 1 (line 7)");
+	assert_string_equal(why, "block by rule 1");
 	d = decide("b.test", NULL, "");
 	assert_int_equal(d.action, CONFIG_BUMP);
 	assert_int_equal(d.rule, 1);
@@ -206,9 +205,6 @@ static void the_first_rule_that_matches_wins(void **state)
 	assert_int_equal(d.rule, -1);
 	assert_ptr_equal(d.settings, &listener.otherwise);
 	assert_string_equal(why, "splice by the default");
-	rules[0].line = 0;
-	decide("a.test", NULL, "a.test");
-	assert_string_equal(why, "block by rule 1");
 }
 
 static void every_condition_of_a_rule_has_to_match(void **state)
@@ -342,13 +338,13 @@ static void the_line_tells_which_rule_did_not_splice(void **state)
 	(void)state;
 	POLICY(CONFIG_BUMP, { .sni = "*.bank.test", .action = CONFIG_SPLICE });
 	decide("evil.test", NULL, "www.bank.test");
-	assert_string_equal(
-		why, "bump by the default; rule 1 (line 7) did not splice: SNI www.bank.test and "
-		     "target evil.test:443 differ, and it has to match both");
+	assert_string_equal(why,
+			    "bump by the default; rule 1 did not splice: SNI www.bank.test and "
+			    "target evil.test:443 differ, and it has to match both");
 	decide(NULL, "192.0.2.66", "www.bank.test");
-	assert_string_equal(
-		why, "bump by the default; rule 1 (line 7) did not splice: SNI www.bank.test and "
-		     "target 192.0.2.66:443 differ, and it has to match both");
+	assert_string_equal(why,
+			    "bump by the default; rule 1 did not splice: SNI www.bank.test and "
+			    "target 192.0.2.66:443 differ, and it has to match both");
 	decide("ev\x1bil.test", NULL, "www.bank.test");
 	assert_non_null(strstr(why, "target ev\\x1bil.test:443"));
 }
@@ -622,7 +618,7 @@ static void a_name_does_not_lead_around_a_blocked_range(void **state)
 	(void)state;
 	POLICY(CONFIG_BUMP, { .target = "10.0.0.0/8", .action = CONFIG_BLOCK });
 	assert_false(allows("127.0.0.1", 8080, "10.1.1.1", 443));
-	assert_string_equal(why, "10.1.1.1:443 is blocked by rule 1 (line 7)");
+	assert_string_equal(why, "10.1.1.1:443 is blocked by rule 1");
 	assert_true(allows("127.0.0.1", 8080, "192.0.2.1", 443));
 	/* Unless an earlier rule wants this very name. */
 	POLICY(CONFIG_BUMP, { .target = "some.test", .action = CONFIG_BUMP },
