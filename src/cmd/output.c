@@ -7,6 +7,9 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+#define GATHER_NS (10 * 1000 * 1000)
+#define GATHER_BYTES ((size_t)256 << 10)
+
 struct output {
 	int fd;
 	pthread_t thread;
@@ -28,6 +31,18 @@ static void write_all(int fd, struct bytes b)
 	}
 }
 
+/* Lines come in crowds: waking and writing for each of them would cost more than making it. */
+static void gather(struct output *o)
+{
+	struct timespec moment = { .tv_nsec = GATHER_NS };
+
+	if (o->ending || o->waiting.n >= GATHER_BYTES)
+		return;
+	pthread_mutex_unlock(&o->lock);
+	nanosleep(&moment, NULL);
+	pthread_mutex_lock(&o->lock);
+}
+
 static void *writer(void *ctx)
 {
 	struct output *o = ctx;
@@ -39,6 +54,7 @@ static void *writer(void *ctx)
 
 		if (!o->waiting.n) {
 			pthread_cond_wait(&o->changed, &o->lock);
+			gather(o);
 			continue;
 		}
 		now = o->waiting;

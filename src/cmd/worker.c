@@ -16,7 +16,9 @@
 #define LEAF_AGE_NS ((int64_t)12 * 3600 * 1000000000)
 #define FDS_PER_FLOW 2
 #define FDS_SPARE 64
-#define OWNERS_MAX 256 /* questions to the supervisor under way */
+/* Questions to the supervisor, which looks through /proc for each: so many at once, so many a second. */
+#define OWNERS_MAX 32
+#define OWNERS_EVERY_NS ((int64_t)1000000000 / 8)
 
 struct worker {
 	struct loop *loop;
@@ -31,7 +33,7 @@ struct worker {
 	size_t lane_count;
 	bool lanes_running;
 	_Atomic unsigned drained;
-	_Atomic unsigned owners_asked;
+	_Atomic int64_t owners_ns; /* the moment at which OWNERS_MAX more may be asked */
 	/* What came with WORKER_SOCKETS and belongs to the setup that comes next. */
 	int sockets[CHANNEL_FDS_MAX];
 	size_t socket_count;
@@ -169,13 +171,24 @@ static void ask_owner(void *ctx)
 	mem_free(q);
 }
 
+/* Two lanes that ask in the same moment may both be let through: nobody is harmed. */
+static bool may_ask(struct worker *w, int64_t now)
+{
+	int64_t full = now - (OWNERS_MAX - 1) * OWNERS_EVERY_NS, due = atomic_load(&w->owners_ns);
+
+	if (due > now)
+		return false;
+	atomic_store(&w->owners_ns, (due < full ? full : due) + OWNERS_EVERY_NS);
+	return true;
+}
+
 static void on_flow_open(void *ctx, const struct event *ev)
 {
 	struct worker *w = ctx;
 	const struct ev_flow_open *o = &ev->u.flow_open;
 	struct question *q;
 
-	if (addr_kind(&o->client) != ADDR_LOOPBACK || atomic_load(&w->owners_asked) >= OWNERS_MAX)
+	if (addr_kind(&o->client) != ADDR_LOOPBACK || !may_ask(w, ev->mono_ns))
 		return;
 	q = mem_new(sizeof(*q));
 	if (!q)
@@ -185,8 +198,6 @@ static void on_flow_open(void *ctx, const struct event *ev)
 	};
 	if (loop_post(w->loop, ask_owner, q, NULL) < 0)
 		mem_free(q);
-	else
-		atomic_fetch_add(&w->owners_asked, 1);
 }
 
 static void take_owner(struct worker *w, struct bytes payload)
@@ -197,7 +208,6 @@ static void take_owner(struct worker *w, struct bytes payload)
 	uint32_t pid = rd_u32(&r);
 	struct rd name = rd_vec16(&r);
 
-	atomic_fetch_sub(&w->owners_asked, 1);
 	if (bad || !pid)
 		return;
 	/* Only the lane that has the flow finds it. */

@@ -119,6 +119,15 @@ bool leg_has_pending(const struct leg *l)
 	return l->in.n > 0 || l->more_plain;
 }
 
+/* One read of at most n bytes; less than that is all there was. */
+static enum leg_io read_socket(struct leg *l, uint8_t *p, size_t n, size_t *got)
+{
+	enum leg_io r = io_of(sock_read(l->fd, p, n, got));
+
+	l->drained = *got < n;
+	return r;
+}
+
 /* Without TLS: first what was read early, then the socket. */
 static enum leg_io read_raw(struct leg *l, struct leg_scratch *s, size_t *got)
 {
@@ -129,7 +138,7 @@ static enum leg_io read_raw(struct leg *l, struct leg_scratch *s, size_t *got)
 		buf_shrink(&l->in);
 		return LEG_IO_DATA;
 	}
-	return io_of(sock_read(l->fd, s->plain, LEG_READ_SIZE, got));
+	return read_socket(l, s->plain, LEG_READ_SIZE, got);
 }
 
 /* What tls_read makes of the ciphertext fed before; the rest of it is kept in l->in. */
@@ -187,7 +196,7 @@ enum leg_io leg_read(struct leg *l, struct leg_scratch *s, size_t *got, struct e
 		if (r != LEG_IO_AGAIN)
 			return r;
 	}
-	r = io_of(sock_read(l->fd, s->cipher, sizeof(s->cipher), &n));
+	r = read_socket(l, s->cipher, sizeof(s->cipher), &n);
 	if (r == LEG_IO_END)
 		return LEG_IO_CUT;
 	if (r != LEG_IO_DATA)

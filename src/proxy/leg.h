@@ -42,6 +42,7 @@ struct leg {
 	struct buf out;	 /* for the socket, not sent yet */
 	bool fin_due;	 /* when out is empty, the socket's direction is ended */
 	bool more_plain; /* the session may hold plaintext that was not taken */
+	bool drained;	 /* the last read took all that the socket had */
 	struct addr local, remote;
 };
 

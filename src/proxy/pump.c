@@ -119,7 +119,8 @@ static unsigned move(struct flow *f, const struct direction *d)
 
 		return cut_off(f, &back, END_RESET);
 	}
-	return r == LEG_IO_DATA ? 0 : WANT_WAKE;
+	/* A read that found less than it asked for need not be tried again before the next event. */
+	return r == LEG_IO_DATA && !(d->from->drained && !d->from->more_plain) ? 0 : WANT_WAKE;
 }
 
 static bool may_move(const struct direction *d)
