@@ -1,8 +1,11 @@
 #include "proc/sandbox.h"
 
+#include "base/mem.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -17,7 +20,9 @@
  * an older kernel (clone3 → clone). Traps:
  * - fstat(fd) is newfstatat(fd, "", AT_EMPTY_PATH) in glibc since 2.33;
  * - malloc counts the processors when a thread first needs an arena: sched_getaffinity;
- * - localtime reads /etc/localtime once: done below, before the filter;
+ * - it opens /proc/sys/vm/overcommit_memory when it first gives memory of an arena back, at any time
+ *   later: done below, before the filter, as is
+ * - localtime, which reads /etc/localtime once;
  * - dlopen opens: providers of libcrypto and libgcc_s (for pthread_cancel) are loaded before. */
 
 /* clang-format off */
@@ -208,12 +213,47 @@ static int set_attributes(scmp_filter_ctx f)
 	return status;
 }
 
+enum { PIECE = 120 << 10, PIECES = 500 };
+
+/* Fills an arena and empties it, its end last. An arena has 64 MiB; only a free piece at its end that
+ * is larger than a threshold, which may have grown to megabytes, is given back. PIECE is less than
+ * what malloc takes from the system directly. */
+static void *fill_and_empty_arena(void *ctx)
+{
+	void **pieces = ctx;
+
+	for (size_t i = 0; i < PIECES; i++)
+		pieces[i] = mem_resize(NULL, PIECE);
+	for (size_t i = 0; i < PIECES; i++)
+		mem_free(pieces[i]);
+	return NULL;
+}
+
+/* What libc does once at a moment of its own choice is done now. Threads but the first have arenas. */
+static int warm_up(struct err *e)
+{
+	AUTO(mem_freep) void *pieces = mem_new_array(PIECES, sizeof(void *));
+	pthread_t thread;
+	int error;
+
+	tzset();
+	if (!pieces)
+		return FAIL(e, NOMEM, "the sandbox");
+	error = pthread_create(&thread, NULL, fill_and_empty_arena, pieces);
+	if (error)
+		return err_set(e, ERR_SYSTEM, error, ERR_ORIGIN, "the sandbox: a thread: %s",
+			       strerrordesc_np(error));
+	pthread_join(thread, NULL);
+	return 0;
+}
+
 int sandbox_enter(enum sandbox_role role, struct err *e)
 {
 	scmp_filter_ctx f;
 	int status;
 
-	tzset();
+	if (warm_up(e) < 0)
+		return -1;
 	f = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 	if (!f)
 		return FAIL(e, NOMEM, "the sandbox");
