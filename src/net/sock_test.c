@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -294,6 +296,87 @@ static void raises_the_limit_of_descriptors(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
 
+/* In a network namespace of its own, where connections to one port are redirected to another. */
+
+static bool run(const char *command)
+{
+	/* A command of the test's own, without anything from outside. */
+	return system(command) == 0;
+}
+
+static int be_redirected(const char *literal)
+{
+	struct pair p;
+	struct addr wanted = ip(literal), there;
+	char command[512];
+	int fd = -1, fd2 = -1;
+
+	p.listener = listen_somewhere(wanted.family == ADDR_IP4 ? "127.0.0.1:0" : "[::1]:0", &p.at);
+	snprintf(command, sizeof(command),
+		 "nft 'table inet t { chain c { type nat hook output priority -100; "
+		 "tcp dport %u redirect to :%u; }; }' 2>/dev/null",
+		 wanted.port, p.at.port);
+	if (!run(command))
+		return 77;
+	if (sock_connect(&wanted, &fd, NULL) < 0)
+		return 1;
+	wait_for(p.listener, POLLIN);
+	if (sock_accept(p.listener, &fd2, &p.peer, &p.local) != SOCK_ACCEPTED)
+		return 2;
+	if (sock_original_dst(fd2, &there, NULL) < 0 || !addr_equal(&there, &wanted))
+		return 3;
+	sock_close(&fd);
+	sock_close(&fd2);
+	sock_close(&p.listener);
+	return run("nft delete table inet t") ? 0 : 4;
+}
+
+static int in_namespace(void)
+{
+	int failed;
+
+	if (unshare(CLONE_NEWNET) < 0 || !run("ip link set lo up 2>/dev/null"))
+		return 77;
+	failed = be_redirected("127.0.0.1:4443");
+	return failed ? failed : be_redirected("[::1]:4443");
+}
+
+static void a_redirected_connection_tells_where_it_was_going(void **state)
+{
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		_exit(in_namespace());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip(); /* no namespaces, or no nft, here */
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_transparent_listener_may_have_any_address(void **state)
+{
+	struct sock_listen_options o = { .transparent = true };
+	struct addr foreign = ip("192.0.2.1:0");
+	struct err e = { 0 };
+	int fd = -1;
+
+	(void)state;
+	assert_int_equal(sock_listen(&foreign, NULL, &fd, &e), -1);
+	assert_int_equal(e.sys, EADDRNOTAVAIL);
+	if (sock_listen(&foreign, &o, &fd, &e) < 0) {
+		assert_int_equal(e.sys, EPERM);
+		assert_non_null(strstr(e.sentence, "CAP_NET_ADMIN"));
+	}
+	sock_close(&fd);
+}
+
 struct folder {
 	char dir[64], path[96];
 };
@@ -403,6 +486,8 @@ int main(void)
 		cmocka_unit_test(an_ordinary_connection_has_no_original_destination),
 		cmocka_unit_test(knows_the_addresses_of_this_machine),
 		cmocka_unit_test(raises_the_limit_of_descriptors),
+		cmocka_unit_test(a_redirected_connection_tells_where_it_was_going),
+		cmocka_unit_test(a_transparent_listener_may_have_any_address),
 		cmocka_unit_test(a_unix_socket_is_for_its_owner_only),
 		cmocka_unit_test(a_stale_unix_socket_is_replaced_a_live_one_is_not),
 		cmocka_unit_test(what_is_no_socket_is_never_replaced),
