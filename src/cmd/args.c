@@ -328,7 +328,7 @@ const char *args_value(const struct args *a, const char *name)
 	return n ? args_nth(a, name, n - 1) : NULL;
 }
 
-int args_number(const struct args *a, const char *name, uint64_t min, uint64_t max, uint64_t *out,
+int args_number(const struct args *a, const char *name, struct args_bounds bounds, uint64_t *out,
 		struct err *e)
 {
 	const char *value = args_value(a, name);
@@ -337,10 +337,10 @@ int args_number(const struct args *a, const char *name, uint64_t min, uint64_t m
 
 	if (!value)
 		return 0;
-	if (!bytes_decimal(bytes_str(value), max, &n) || n < min)
+	if (!bytes_decimal(bytes_str(value), bounds.max, &n) || n < bounds.min)
 		return FAIL(e, USAGE, "%s: --%s %s: expected a number from %llu to %llu",
 			    a->verb->name, name, escape_to(shown, sizeof(shown), bytes_str(value)),
-			    (unsigned long long)min, (unsigned long long)max);
+			    (unsigned long long)bounds.min, (unsigned long long)bounds.max);
 	*out = n;
 	return 0;
 }

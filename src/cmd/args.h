@@ -60,8 +60,11 @@ size_t args_count(const struct args *a, const char *name);
 const char *args_value(const struct args *a, const char *name);
 /* The n-th value given, from 0; NULL behind the last. */
 const char *args_nth(const struct args *a, const char *name, size_t n);
-/* A whole number from min to max; *out stays as it is when it was not given. Fails with ERR_USAGE. */
-int args_number(const struct args *a, const char *name, uint64_t min, uint64_t max, uint64_t *out,
+struct args_bounds {
+	uint64_t min, max;
+};
+/* A whole number within the bounds; *out stays as it is when it was not given. Fails with ERR_USAGE. */
+int args_number(const struct args *a, const char *name, struct args_bounds bounds, uint64_t *out,
 		struct err *e) MUST_CHECK;
 
 /* The usage text of one verb, or the list of all when verb is NULL. */

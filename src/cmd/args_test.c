@@ -229,10 +229,10 @@ static void numbers_keep_their_bounds(void **state)
 
 	(void)state;
 	assert_int_equal(PARSE("run"), 0);
-	assert_int_equal(args_number(&args, "listen", 1, 9, &n, &err), 0);
+	assert_int_equal(args_number(&args, "listen", (struct args_bounds){ 1, 9 }, &n, &err), 0);
 	assert_int_equal(n, 7);
 	assert_int_equal(PARSE("run", "-l9"), 0);
-	assert_int_equal(args_number(&args, "listen", 1, 9, &n, &err), 0);
+	assert_int_equal(args_number(&args, "listen", (struct args_bounds){ 1, 9 }, &n, &err), 0);
 	assert_int_equal(n, 9);
 	for (const char *const *bad = (const char *const[]){ "0", "10", "", "x", "1x", NULL }; *bad;
 	     bad++) {
@@ -242,7 +242,9 @@ static void numbers_keep_their_bounds(void **state)
 		if (**bad == 0)
 			memcpy(word, "--listen=", 10);
 		assert_int_equal(PARSE("run", word), 0);
-		assert_int_equal(args_number(&args, "listen", 1, 9, &n, &err), -1);
+		assert_int_equal(args_number(&args, "listen", (struct args_bounds){ 1, 9 }, &n,
+					     &err),
+				 -1);
 	}
 	assert_string_equal(err.sentence, "run: --listen 1x: expected a number from 1 to 9");
 }

@@ -438,6 +438,14 @@ static void the_command_line_overrides_the_file(void **state)
 	assert_int_equal(override("threads: 1\n", "observe.keylog.path", "k", false, &c), 0);
 	assert_string_equal(c->observe.keylog.path, "k");
 	proxy_config_free(c);
+	assert_int_equal(override("observe: {keylog: old}\n", "observe.keylog.path", "k", false,
+				  &c),
+			 0);
+	assert_string_equal(c->observe.keylog.path, "k");
+	proxy_config_free(c);
+	assert_int_equal(override("observe:\n", "observe.keylog.path", "k", false, &c), 0);
+	assert_string_equal(c->observe.keylog.path, "k");
+	proxy_config_free(c);
 	assert_int_equal(override(example, "upstream-ca", "[a, b]", true, &c), 0);
 	assert_int_equal(c->upstream_ca.count, 2);
 	assert_int_equal(c->assets[0].line, 0);
@@ -464,8 +472,6 @@ static void a_bad_override_names_its_option(void **state)
 		  "it: clients: [10.0.0.0/8] or auth:" },
 		{ "listeners.7.bind", "127.0.0.1:80", false,
 		  "--option: listeners.7.bind: the list has only 1 entries" },
-		{ "admin.socket", "off", false,
-		  "--option: admin.socket does not fit the configuration file: socket is no key" },
 		{ "listeners.bind", "127.0.0.1:80", false,
 		  "--option: listeners.bind does not fit the configuration file: bind is no key" },
 		{ "hosts.0", "127.0.0.1:80", false,
@@ -551,6 +557,31 @@ static void fails_cleanly_when_any_allocation_fails(void **state)
 	proxy_config_free(c);
 }
 
+static void an_override_fails_cleanly_too(void **state)
+{
+	struct proxy_config *c = NULL;
+	int result = -1;
+	size_t n;
+
+	(void)state;
+	for (n = 1; result < 0; n++) {
+		mem_fail_at(n);
+		result = override(NULL, "observe.keylog.local", "[10.0.0.0/8]", true, &c);
+		mem_fail_at(0);
+		if (result == 0)
+			break;
+		/* With memory enough it is refused for another reason: a key log has a path. */
+		if (err.code == ERR_CONFIG)
+			break;
+		assert_int_equal(err.code, ERR_NOMEM);
+		assert_null(c);
+	}
+	assert_in_range(n, 2, 50);
+	assert_string_equal(
+		err.sentence,
+		"--option: observe.keylog: path: is missing; it takes the path of a file");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -565,6 +596,7 @@ int main(void)
 		cmocka_unit_test(a_bad_override_names_its_option),
 		cmocka_unit_test(every_beginning_of_a_file_is_accepted_or_refused),
 		cmocka_unit_test(fails_cleanly_when_any_allocation_fails),
+		cmocka_unit_test(an_override_fails_cleanly_too),
 	};
 
 	return cmocka_run_group_tests_name("cmd/config_file", tests, NULL, NULL);

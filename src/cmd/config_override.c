@@ -1,6 +1,12 @@
 /* Values from the command line, put into the tree before it is read. */
 #include "cmd/config_tree.h"
 
+/* An override on its way into the tree. */
+struct walk {
+	struct arena *arena;
+	const struct config_override *o;
+};
+
 /* One step along a path: "listeners" or "0". */
 struct step {
 	struct bytes name;
@@ -28,31 +34,36 @@ static void forget_lines(struct config_node *n)
 	}
 }
 
-static struct config_node *make(struct arena *a, const struct config_override *o,
-				enum config_node_kind kind, struct bytes text)
+static struct config_node *make(const struct walk *w, enum config_node_kind kind, struct bytes text)
 {
-	struct config_node *n = arena_new(a, 1, sizeof(*n));
-	uint8_t *copy = n ? arena_dup(a, text) : NULL;
+	struct config_node *n = arena_new(w->arena, 1, sizeof(*n));
+	uint8_t *copy = n ? arena_dup(w->arena, text) : NULL;
 
 	if (!copy)
 		return NULL;
 	n->kind = kind;
-	n->at.name = o->origin;
+	n->at.name = w->o->origin;
 	n->text = bytes_of(copy, text.n);
 	return n;
 }
 
-static int make_value(struct arena *a, const struct config_override *o, struct config_node **out,
-		      struct err *e)
+static int no_memory(const struct walk *w, struct err *e)
 {
+	return FAIL(e, NOMEM, "%s: out of memory", w->o->origin);
+}
+
+static int make_value(const struct walk *w, struct config_node **out, struct err *e)
+{
+	const struct config_override *o = w->o;
+
 	if (o->yaml) {
-		if (config_tree_parse(a, o->origin, o->value, out, e) < 0)
+		if (config_tree_parse(w->arena, o->origin, o->value, out, e) < 0)
 			return -1;
 		forget_lines(*out);
 		return 0;
 	}
-	*out = make(a, o, CONFIG_NODE_TEXT, o->value);
-	return *out ? 0 : FAIL(e, NOMEM, "%s: out of memory", o->origin);
+	*out = make(w, CONFIG_NODE_TEXT, o->value);
+	return *out ? 0 : no_memory(w, e);
 }
 
 static struct config_node *find_step(const struct config_node *parent, const struct step *s)
@@ -70,8 +81,8 @@ static struct config_node *find_step(const struct config_node *parent, const str
 }
 
 /* value takes the place of what parent had at s, or is added. */
-static int put(struct arena *a, struct config_node *parent, const struct step *s,
-	       struct config_node *value, const struct config_override *o, struct err *e)
+static int put(const struct walk *w, struct config_node *parent, const struct step *s,
+	       struct config_node *value, struct err *e)
 {
 	struct config_node *old = find_step(parent, s), *next, *key;
 
@@ -85,14 +96,14 @@ static int put(struct arena *a, struct config_node *parent, const struct step *s
 	}
 	if (parent->kind == CONFIG_NODE_LIST) {
 		if (s->number != parent->count)
-			return FAIL(e, CONFIG, "%s: %s: the list has only %zu entries", o->origin,
-				    o->path, parent->count);
+			return FAIL(e, CONFIG, "%s: %s: the list has only %zu entries",
+				    w->o->origin, w->o->path, parent->count);
 		config_node_add(parent, NULL, value);
 		return 0;
 	}
-	key = make(a, o, CONFIG_NODE_TEXT, s->name);
+	key = make(w, CONFIG_NODE_TEXT, s->name);
 	if (!key)
-		return FAIL(e, NOMEM, "%s: out of memory", o->origin);
+		return no_memory(w, e);
 	config_node_add(parent, key, value);
 	return 0;
 }
@@ -102,32 +113,45 @@ static bool fits(const struct config_node *parent, const struct step *s)
 	return parent->kind == (s->is_number ? CONFIG_NODE_LIST : CONFIG_NODE_MAP);
 }
 
+/* What parent has at s, as something that next can lead into. Where there is only a text ("keylog:
+ * PATH"), or nothing, the override wins. */
+static int enter(const struct walk *w, struct config_node **parent, const struct step *s,
+		 const struct step *next, struct err *e)
+{
+	enum config_node_kind kind = next->is_number ? CONFIG_NODE_LIST : CONFIG_NODE_MAP;
+	struct config_node *child = find_step(*parent, s);
+
+	if (!child || child->kind == CONFIG_NODE_TEXT) {
+		child = make(w, kind, (struct bytes){ 0 });
+		if (!child)
+			return no_memory(w, e);
+		if (put(w, *parent, s, child, e) < 0)
+			return -1;
+		child = find_step(*parent, s);
+	}
+	*parent = child;
+	return 0;
+}
+
 int config_tree_override(struct arena *a, struct config_node *root, const struct config_override *o,
 			 struct err *e)
 {
+	const struct walk w = { a, o };
 	struct bytes path = bytes_str(o->path);
 	struct config_node *parent = root, *value;
 	struct step s = take_step(&path);
 
-	if (make_value(a, o, &value, e) < 0)
+	if (make_value(&w, &value, e) < 0)
 		return -1;
 	while (fits(parent, &s) && path.n) {
 		struct step next = take_step(&path);
-		struct config_node *child = find_step(parent, &s);
 
-		if (!child) {
-			child = make(a, o, next.is_number ? CONFIG_NODE_LIST : CONFIG_NODE_MAP,
-				     (struct bytes){ 0 });
-			if (!child)
-				return FAIL(e, NOMEM, "%s: out of memory", o->origin);
-			if (put(a, parent, &s, child, o, e) < 0)
-				return -1;
-		}
-		parent = child;
+		if (enter(&w, &parent, &s, &next, e) < 0)
+			return -1;
 		s = next;
 	}
 	if (!fits(parent, &s))
 		return FAIL(e, CONFIG, "%s: %s does not fit the configuration file: %.*s is no %s",
 			    o->origin, o->path, BYTES_FMT(s.name), s.is_number ? "list" : "key");
-	return put(a, parent, &s, value, o, e);
+	return put(&w, parent, &s, value, e);
 }

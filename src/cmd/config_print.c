@@ -17,11 +17,12 @@ static const char *const expects_of[CONFIG_KIND_COUNT] = {
 	[CONFIG_KIND_ASSETS] = "the path of a file, or a list of them",
 	[CONFIG_KIND_ADDR] = "ADDRESS:PORT such as 127.0.0.1:8080",
 	[CONFIG_KIND_RANGES] = "a list of address ranges such as [10.0.0.0/8]",
-	[CONFIG_KIND_TARGETS] = "a list of hosts, addresses and ranges such as [\"*.example.com\", "
-				"\"10.0.0.0/8:443\"]",
+	[CONFIG_KIND_TARGETS] =
+		("a list of hosts, addresses and ranges such as [\"*.example.com\", "
+		 "\"10.0.0.0/8:443\"]"),
 	[CONFIG_KIND_NAMES] = "a list of names such as [\"*.example.com\"]",
-	[CONFIG_KIND_ALLOW] = "a list of loopback, link-local, metadata, unspecified, multicast, "
-			      "own and address ranges",
+	[CONFIG_KIND_ALLOW] = ("a list of loopback, link-local, metadata, unspecified, multicast, "
+			       "own and address ranges"),
 	[CONFIG_KIND_HEADERS] = "a mapping of 1 to 64 header fields such as {X-Seen-By: oriel}",
 	[CONFIG_KIND_HOSTS] =
 		"a mapping of at most 4096 names to addresses such as {db.test: 10.9.0.43}",
@@ -31,17 +32,15 @@ static const char *const expects_of[CONFIG_KIND_COUNT] = {
 	[CONFIG_KIND_LIST] = "a list of mappings",
 };
 
+/* "a, b or c" */
 static void join_choices(const struct config_choice *c, char *out, size_t size)
 {
 	size_t n = 0;
 
-	out[0] = 0;
-	for (const struct config_choice *first = c; c->name && n < size; c++)
-		n += (size_t)snprintf(out + n, size - n, "%s%s",
-				      c == first  ? ""
-				      : c[1].name ? ", "
-						  : " or ",
-				      c->name);
+	for (const char *before = ""; c->name && n < size; c++) {
+		n += (size_t)snprintf(out + n, size - n, "%s%s", before, c->name);
+		before = c[1].name && !c[2].name ? " or " : ", ";
+	}
 }
 
 const char *config_key_expects(const struct config_key *k, char out[CONFIG_EXPECTS_MAX])

@@ -41,28 +41,30 @@ static int check_keys(const struct config_schema *s, const struct config_node *m
 	return 0;
 }
 
-static int refuse_missing(const struct config_schema *s, const struct config_key *k,
-			  const struct config_node *map, struct err *e)
+static int check_needed(const struct config_schema *s, const struct config_node *map, struct err *e)
 {
 	char expects[CONFIG_EXPECTS_MAX];
 
-	return CONFIG_FAIL(&map->at, e, "%s: %s: is missing; it takes %s", s->title, k->name,
-			   config_key_expects(k, expects));
+	for (const struct config_key *k = s->keys; k->name; k++)
+		if (k->needed && !config_node_find(map, k->name))
+			return CONFIG_FAIL(&map->at, e, "%s: %s: is missing; it takes %s", s->title,
+					   k->name, config_key_expects(k, expects));
+	return 0;
 }
 
-/* first: the keys that others inherit from, or the others. */
+/* The keys that others inherit from come first. */
 static int read_keys(struct config_reader *r, const struct config_schema *s,
-		     const struct config_node *map, uint8_t *object, bool first, struct err *e)
+		     const struct config_node *map, uint8_t *object, struct err *e)
 {
-	for (const struct config_key *k = s->keys; k->name; k++) {
-		const struct config_node *n = config_node_find(map, k->name);
+	for (int first = 1; first >= 0; first--) {
+		for (const struct config_key *k = s->keys; k->name; k++) {
+			const struct config_node *n = config_node_find(map, k->name);
 
-		if (k->first != first)
-			continue;
-		if (!n && k->needed)
-			return refuse_missing(s, k, map, e);
-		if (n && config_value_read(r, k, n, object + k->offset, e) < 0)
-			return -1;
+			if (!n || k->first != first)
+				continue;
+			if (config_value_read(r, k, n, object + k->offset, e) < 0)
+				return -1;
+		}
 	}
 	return 0;
 }
@@ -105,8 +107,8 @@ int config_map_read(struct config_reader *r, const struct config_schema *s,
 				   s->title, s->keys->name, config_node_text(n, found));
 	if (s->begin)
 		s->begin(r, n, object);
-	if (check_keys(s, n, e) < 0 || read_keys(r, s, n, object, true, e) < 0 ||
-	    read_keys(r, s, n, object, false, e) < 0 || check_applies(s, n, object, e) < 0)
+	if (check_keys(s, n, e) < 0 || check_needed(s, n, e) < 0 ||
+	    read_keys(r, s, n, object, e) < 0 || check_applies(s, n, object, e) < 0)
 		return -1;
 	return s->check ? s->check(r, n, object, e) : 0;
 }

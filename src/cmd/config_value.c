@@ -310,8 +310,8 @@ static int refuse_entry(const struct config_key *k, const struct config_node *n,
 	static const char *const expects[CONFIG_KIND_COUNT] = {
 		[CONFIG_KIND_RANGES] = "an address range such as 10.0.0.0/8",
 		[CONFIG_KIND_ALLOW] = "an address range such as 10.0.0.0/8",
-		[CONFIG_KIND_TARGETS] = "a host, an address or a range, with or without :PORT, "
-					"such as \"*.example.com:443\"",
+		[CONFIG_KIND_TARGETS] = ("a host, an address or a range, with or without :PORT, "
+					 "such as \"*.example.com:443\""),
 		[CONFIG_KIND_NAMES] = "a name such as www.example.com or \"*.example.com\"",
 	};
 	char found[CONFIG_FOUND_MAX];
