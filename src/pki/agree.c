@@ -1,8 +1,8 @@
 /* The differential rule: our reader and libcrypto must see the same certificate. */
 #include <openssl/x509v3.h>
-#include <time.h>
 
 #include "pki/cert.h"
+#include "pki/x509.h"
 #include "wire/der.h"
 
 /* libcrypto gives views of what it read; each is compared with ours. */
@@ -31,33 +31,14 @@ static bool same_serial(const struct cert *c, const X509 *x)
 
 static bool same_name(struct bytes ours, const X509_NAME *name)
 {
-	const unsigned char *p = NULL;
-	size_t n = 0;
-
-	return X509_NAME_get0_der(name, &p, &n) == 1 && bytes_equal(ours, bytes_of(p, n));
+	return bytes_equal(ours, x509_name(name));
 }
 
 static bool same_time(int64_t ours, const ASN1_TIME *t)
 {
-	struct tm tm;
-	struct civil c;
+	int64_t theirs;
 
-	if (ASN1_TIME_to_tm(t, &tm) != 1)
-		return false;
-	c = (struct civil){ .year = tm.tm_year + 1900,
-			    .month = tm.tm_mon + 1,
-			    .day = tm.tm_mday,
-			    .hour = tm.tm_hour,
-			    .minute = tm.tm_min,
-			    .second = tm.tm_sec };
-	return civil_to_unix(&c) == ours;
-}
-
-static bool same_string(struct bytes ours, const ASN1_STRING *s)
-{
-	int n = ASN1_STRING_length(s);
-
-	return bytes_equal(ours, bytes_of(ASN1_STRING_get0_data(s), n > 0 ? (size_t)n : 0));
+	return x509_time(t, &theirs) && theirs == ours;
 }
 
 static bool same_general_name(const struct san *ours, const GENERAL_NAME *theirs)
@@ -68,9 +49,9 @@ static bool same_general_name(const struct san *ours, const GENERAL_NAME *theirs
 	case GEN_DNS:
 	case GEN_EMAIL:
 	case GEN_URI:
-		return same_string(ours->value, theirs->d.ia5);
+		return bytes_equal(ours->value, x509_string(theirs->d.ia5));
 	case GEN_IPADD:
-		return same_string(ours->value, theirs->d.iPAddress);
+		return bytes_equal(ours->value, x509_string(theirs->d.iPAddress));
 	case GEN_DIRNAME:
 		return same_name(ours->value, theirs->d.directoryName);
 	case GEN_RID:

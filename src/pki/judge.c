@@ -3,12 +3,11 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/escape.h"
 #include "pki/key.h"
+#include "pki/x509.h"
 #include "wire/addr.h"
-#include "wire/der.h"
 
 #define PATH_DEPTH_MAX 10
 #define ISSUER_FAULTS                                                                              \
@@ -154,40 +153,13 @@ static void set_up(X509_STORE_CTX *ctx, const struct judge_request *req, struct 
 	X509_STORE_CTX_set_verify_cb(ctx, on_complaint);
 }
 
-static bool unix_of(const ASN1_TIME *t, int64_t *out)
-{
-	struct tm tm;
-	struct civil c;
-
-	if (ASN1_TIME_to_tm(t, &tm) != 1)
-		return false;
-	c = (struct civil){ .year = tm.tm_year + 1900,
-			    .month = tm.tm_mon + 1,
-			    .day = tm.tm_mday,
-			    .hour = tm.tm_hour,
-			    .minute = tm.tm_min,
-			    .second = tm.tm_sec };
-	*out = civil_to_unix(&c);
-	return true;
-}
-
-static struct bytes name_der(const X509_NAME *name)
-{
-	const unsigned char *p = NULL;
-	size_t n = 0;
-
-	if (X509_NAME_get0_der(name, &p, &n) != 1)
-		n = 0;
-	return bytes_of(p, n);
-}
-
 /* Narrows the time in which all issuers of the path are valid. */
 static void narrow(struct judgement *j, const X509 *x)
 {
-	struct bytes subject = name_der(X509_get_subject_name(x));
+	struct bytes subject = x509_subject(x);
 	struct span s;
 
-	if (!unix_of(X509_get0_notBefore(x), &s.from) || !unix_of(X509_get0_notAfter(x), &s.to))
+	if (!x509_time(X509_get0_notBefore(x), &s.from) || !x509_time(X509_get0_notAfter(x), &s.to))
 		return;
 	if (s.from > j->issuers.from) {
 		j->issuers.from = s.from;
@@ -227,8 +199,7 @@ static void explain(const struct judge_request *req, struct inquest *q, struct j
 		complaint_reason(&q->first[first], first, req, j->reason, sizeof(j->reason));
 		return;
 	}
-	name_short_text(top ? name_der(X509_get_subject_name(top)) : (struct bytes){ 0 }, name,
-			sizeof(name));
+	name_short_text(top ? x509_subject(top) : (struct bytes){ 0 }, name, sizeof(name));
 	snprintf(j->reason, sizeof(j->reason), "signed up to the trusted root \"%s\"", name);
 }
 

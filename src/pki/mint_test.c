@@ -2,6 +2,7 @@
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -624,6 +625,41 @@ static void authorities_that_cannot_sign_are_refused(void **state)
 	test_cert_fini(&edwards);
 }
 
+static void *mint_often(void *arg)
+{
+	struct test_cert *t = arg;
+	struct mint_request req = { .origin_der = test_cert_der(t),
+				    .by = root,
+				    .spki = buf_bytes(&pool[KEY_P256].spki),
+				    .serial = serial };
+	struct buf out = buf_init(10000);
+	bool good = true;
+
+	for (int i = 0; good && i < 50; i++) {
+		buf_clear(&out);
+		good = mint_leaf(&req, &out, NULL, NULL) == 0;
+	}
+	buf_fini(&out);
+	return good ? NULL : arg;
+}
+
+static void threads_share_an_authority(void **state)
+{
+	struct test_cert t = test_leaf_make("a.example", NULL);
+	pthread_t threads[3];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, mint_often, &t), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+		void *failed = &t;
+
+		assert_int_equal(pthread_join(threads[i], &failed), 0);
+		assert_null(failed);
+	}
+	test_cert_fini(&t);
+}
+
 static void an_authority_survives_every_failing_allocation(void **state)
 {
 	int done = -1;
@@ -669,6 +705,7 @@ int main(void)
 		cmocka_unit_test(a_host_name_is_cleaned_and_cut),
 		cmocka_unit_test(every_type_of_authority_signs_what_libcrypto_accepts),
 		cmocka_unit_test(authorities_that_cannot_sign_are_refused),
+		cmocka_unit_test(threads_share_an_authority),
 		cmocka_unit_test(an_authority_survives_every_failing_allocation),
 	};
 

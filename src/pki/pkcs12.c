@@ -7,6 +7,7 @@
 #include "pki/bundle.h"
 #include "pki/cert.h"
 #include "pki/key.h"
+#include "pki/x509.h"
 
 #define TRUSTED_KEY_USAGE "2.16.840.1.113894.746875.1.1"
 #define ITERATIONS 10000 /* as keytool's own */
@@ -35,14 +36,10 @@ static bool mark_trusted(PKCS12_SAFEBAG *bag)
 
 static bool put_alias(PKCS12_SAFEBAG *bag, X509 *x, size_t number)
 {
-	const unsigned char *p = NULL;
 	char name[80], alias[120];
-	size_t n = 0;
 
-	if (X509_NAME_get0_der(X509_get_subject_name(x), &p, &n) != 1)
-		return false;
 	snprintf(alias, sizeof(alias), "%zu %s", number,
-		 name_short_text(bytes_of(p, n), name, sizeof(name)));
+		 name_short_text(x509_subject(x), name, sizeof(name)));
 	return PKCS12_add_friendlyname_utf8(bag, alias, (int)strlen(alias)) == 1;
 }
 

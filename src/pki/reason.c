@@ -4,6 +4,7 @@
 
 #include "base/escape.h"
 #include "pki/judge.h"
+#include "pki/x509.h"
 #include "wire/der.h"
 
 /* "20 months" for a length of time */
@@ -42,33 +43,23 @@ void date_reason(const char *whose, const struct span *s, int64_t now_s, char *o
 			 date_text(s->from, date), age_text(s->from - now_s, age));
 }
 
-static struct bytes der_of(const X509_NAME *name)
-{
-	const unsigned char *p = NULL;
-	size_t n = 0;
-
-	if (X509_NAME_get0_der(name, &p, &n) != 1)
-		n = 0;
-	return bytes_of(p, n);
-}
-
 static const char *subject_of(const X509 *x, char *out, size_t size)
 {
 	if (!x)
 		return "?";
-	return name_short_text(der_of(X509_get_subject_name(x)), out, size);
+	return name_short_text(x509_subject(x), out, size);
 }
 
 static const char *issuer_of(const X509 *x, char *out, size_t size)
 {
 	if (!x)
 		return "?";
-	return name_short_text(der_of(X509_get_issuer_name(x)), out, size);
+	return name_short_text(x509_issuer(x), out, size);
 }
 
 static void wrong_name(const struct judge_request *req, char *out, size_t size)
 {
-	char names[110], asked[60];
+	char names[100], asked[60];
 
 	escape_to(asked, sizeof(asked), req->name);
 	if (req->cert->san.n == 0)
@@ -84,7 +75,7 @@ static void wrong_name(const struct judge_request *req, char *out, size_t size)
 static void unknown_issuer(const struct complaint *c, const struct judge_request *req, char *out,
 			   size_t size)
 {
-	char name[80], issuer[80];
+	char name[56], issuer[56];
 
 	subject_of(c->about, name, sizeof(name));
 	issuer_of(c->about, issuer, sizeof(issuer));

@@ -7,6 +7,7 @@
 #include "pki/bundle.h"
 #include "pki/cert.h"
 #include "pki/key.h"
+#include "pki/x509.h"
 
 static uint64_t next_generation(void)
 {
@@ -132,8 +133,7 @@ int trust_exclude(struct trust *t, struct bytes der, struct err *e)
 
 bool trust_excludes(const struct trust *t, const X509 *x)
 {
-	const ASN1_BIT_STRING *key = X509_get0_pubkey_bitstr(x);
-	struct bytes public = bytes_of(ASN1_STRING_get0_data(key), (size_t)ASN1_STRING_length(key));
+	struct bytes public = x509_string(X509_get0_pubkey_bitstr(x));
 
 	for (size_t i = 0; i < t->excluded_count; i++) {
 		if (bytes_equal(t->excluded[i], public))

@@ -8,11 +8,11 @@
 #include <stdio.h>
 
 #include "base/cache.h"
-#include "base/escape.h"
 #include "base/mem.h"
 #include "crypt/hash.h"
 #include "pki/judge.h"
 #include "pki/key.h"
+#include "pki/x509.h"
 
 #define CHAIN_MAX 32	  /* certificates of a chain that are looked at */
 #define COMPLETE_MAX 4	  /* intermediates that are added */
@@ -266,10 +266,11 @@ static struct remembered *remember(const struct verifier *v, const struct judgem
 	return r;
 }
 
-/* The key of an issuer: its name and, when it is known, the identifier of its key. 0: too long. */
+/* The key of an issuer: its name and, when it is known, the identifier of its key. 0: there is none,
+ * or it is too long. */
 static size_t learned_key(struct bytes subject, struct bytes ski, uint8_t out[NAME_KEY_MAX])
 {
-	if (subject.n + ski.n > NAME_KEY_MAX)
+	if (subject.n == 0 || subject.n + ski.n > NAME_KEY_MAX)
 		return 0;
 	memcpy(out, subject.p, subject.n);
 	if (ski.n)
@@ -310,19 +311,12 @@ static int learn(struct verifier *v, const struct judgement *j, const struct cha
 
 static struct issuer *find_learned(struct verifier *v, const X509 *below, int64_t now)
 {
-	const ASN1_OCTET_STRING *aki = X509_get0_authority_key_id((X509 *)(uintptr_t)below);
-	const unsigned char *p = NULL;
+	struct bytes aki = x509_string(X509_get0_authority_key_id((X509 *)(uintptr_t)below));
+	struct bytes subject = x509_issuer(below);
 	struct issuer *found = NULL;
-	struct bytes subject, ski = { 0 };
 	uint8_t key[NAME_KEY_MAX];
-	size_t n = 0;
+	size_t n = learned_key(subject, aki, key);
 
-	if (X509_NAME_get0_der(X509_get_issuer_name(below), &p, &n) != 1)
-		return NULL;
-	subject = bytes_of(p, n);
-	if (aki)
-		ski = bytes_of(ASN1_STRING_get0_data(aki), (size_t)ASN1_STRING_length(aki));
-	n = learned_key(subject, ski, key);
 	if (n)
 		found = cache_find(v->learned, bytes_of(key, n), now);
 	n = learned_key(subject, (struct bytes){ 0 }, key);

@@ -1,6 +1,7 @@
 #include "pki/verify.h"
 
 #include <openssl/pem.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -542,6 +543,44 @@ static void caches_are_bounded(void **state)
 	}
 }
 
+/* A thread's own verifier over roots that others use too; NULL when all went well. */
+static void *verify_often(void *arg)
+{
+	struct verifier_options o = { .trust = arg, .max_verdicts = 1 };
+	struct bytes der[] = { test_cert_der(&leaf), test_cert_der(&middle) };
+	struct verify_request req = { .der = der, .count = 2 };
+	struct verifier *v = NULL;
+	struct verdict out;
+	bool good = verifier_new(&o, &v, NULL) == 0;
+
+	for (int i = 0; good && i < 40; i++) {
+		req.now_s = TEST_NOW + i % 2 * 60 * (int64_t)TEST_DAY;
+		req.name = i % 3 ? B("www.example") : B("");
+		good = verifier_check(v, &req, &out, NULL) == 0 &&
+		       out.result == (i % 2 ? VERIFY_EXPIRED : VERIFY_OK);
+	}
+	verifier_free(v);
+	return good ? NULL : arg;
+}
+
+static void threads_share_a_set_of_roots(void **state)
+{
+	const struct test_cert *roots[] = { &root, &other_root };
+	struct trust *t = trust_of(roots, 2);
+	pthread_t threads[3];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, verify_often, t), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+		void *failed = t;
+
+		assert_int_equal(pthread_join(threads[i], &failed), 0);
+		assert_null(failed);
+	}
+	trust_free(t);
+}
+
 static void survives_every_failing_allocation(void **state)
 {
 	struct test_cert second = test_leaf_make("two.example", &middle);
@@ -593,6 +632,7 @@ int main(void)
 		cmocka_unit_test(a_trusted_intermediate_is_no_root),
 		cmocka_unit_test(bad_blocks_among_the_roots_are_counted),
 		cmocka_unit_test(caches_are_bounded),
+		cmocka_unit_test(threads_share_a_set_of_roots),
 		cmocka_unit_test(survives_every_failing_allocation),
 	};
 
