@@ -93,16 +93,20 @@ static enum hello_outcome step(struct hello *h, struct bytes rest, bool *taken, 
 	*taken = false;
 	if (outcome == RECORD_NOT_TLS && h->records == 0)
 		return not_tls(rest, e);
-	if (outcome == RECORD_NOT_TLS)
+	if (outcome == RECORD_NOT_TLS) {
 		*alert = ALERT_UNEXPECTED_MESSAGE;
-	if (outcome == RECORD_NOT_TLS || outcome == RECORD_BAD) {
 		err_ctx(e, "in a ClientHello");
 		return HELLO_BAD;
 	}
-	if (rest.n && rest.p[0] != RECORD_HANDSHAKE) {
+	/* With its second byte it is known that this is TLS at all. */
+	if (rest.n >= 2 && rest.p[0] != RECORD_HANDSHAKE) {
 		FAIL(e, TLS_DECODE, "a TLS record of type %s where a ClientHello was expected",
 		     record_type_name(rest.p[0]));
 		*alert = ALERT_UNEXPECTED_MESSAGE;
+		return HELLO_BAD;
+	}
+	if (outcome == RECORD_BAD) {
+		err_ctx(e, "in a ClientHello");
 		return HELLO_BAD;
 	}
 	struct bytes part = bytes_slice(rest, RECORD_HEADER_SIZE, rest.n);
