@@ -17,8 +17,8 @@
 #define FDS_PER_FLOW 2
 #define FDS_SPARE 64
 /* Questions to the supervisor, which looks through /proc for each: so many at once, so many a second. */
-#define OWNERS_MAX 32
-#define OWNERS_EVERY_NS ((int64_t)1000000000 / 8)
+#define OWNERS_MAX 16
+#define OWNERS_EVERY_NS ((int64_t)1000000000 / 4)
 
 struct worker {
 	struct loop *loop;

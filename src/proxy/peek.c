@@ -143,6 +143,25 @@ unsigned flow_peek(struct flow *f)
 
 /* --- the rules --- */
 
+/* A plain request to a proxy becomes one to a server. It was read whole, and is read again. */
+static int forward_request(struct flow *f, struct err *e)
+{
+	AUTO(buf_fini) struct buf plain = buf_init(LEG_IN_MAX);
+	struct connect_scan scan = { 0 };
+	struct connect_head head;
+
+	f->http_answer_due = false;
+	if (connect_run(&scan, buf_bytes(&f->client.in), &head, e) != CONNECT_DONE ||
+	    connect_forward_write(&head, &plain, e) < 0)
+		return -1;
+	buf_take(&f->client.in, head.raw.n);
+	/* What came of the body already stays behind the head. */
+	if (buf_add(&plain, buf_bytes(&f->client.in), e) < 0)
+		return -1;
+	buf_clear(&f->client.in);
+	return buf_add(&f->client.in, buf_bytes(&plain), e);
+}
+
 static unsigned decide_tls(struct flow *f)
 {
 	if (f->decision.action == CONFIG_SPLICE)
@@ -155,6 +174,7 @@ unsigned flow_decide(struct flow *f)
 	struct policy_query q = flow_query(f);
 	bool tls = f->hello && f->hello->done;
 	char why[POLICY_WHY_MAX];
+	struct err e = { 0 };
 
 	q.sni_known = true;
 	policy_decide(&q, &f->decision);
@@ -168,6 +188,8 @@ unsigned flow_decide(struct flow *f)
 	f->action = f->decision.action == CONFIG_SPLICE ? ACTION_SPLICE : ACTION_BUMP;
 	if (tls)
 		return decide_tls(f);
+	if (f->way == WAY_HTTP && forward_request(f, &e) < 0)
+		return flow_fail_err(f, FAILURE_INTERNAL, &e);
 	leg_go(&f->server, LEG_OPEN);
 	leg_go(&f->client, LEG_OPEN);
 	if (f->action == ACTION_SPLICE)

@@ -422,21 +422,28 @@ static int forward_field(struct bytes name, struct bytes value, struct buf *out,
 	return 0;
 }
 
+static bool is_for_connection(struct bytes name)
+{
+	return is_name(name, "Connection") || is_name(name, "Keep-Alive");
+}
+
 static int forward(const struct connect_head *head, struct buf *out, struct err *e)
 {
-	struct bytes fields = head->fields;
+	struct bytes fields = head->fields, upgrade;
+	bool switches = connect_field_find(head, "Upgrade", &upgrade);
 	struct connect_field field;
 
 	if (forward_target(head, out, e) < 0 ||
 	    forward_field(bytes_str("Host"), head->authority, out, e) < 0)
 		return -1;
 	while (connect_field_next(&fields, &field)) {
-		if (is_name(field.name, "Host") || is_for_proxies(field.name))
+		if (is_name(field.name, "Host") || is_for_proxies(field.name) ||
+		    (!switches && is_for_connection(field.name)))
 			continue;
 		if (forward_field(field.name, field.value, out, e) < 0)
 			return -1;
 	}
-	return buf_printf(out, e, "\r\n");
+	return buf_printf(out, e, "%s\r\n", switches ? "" : "Connection: close\r\n");
 }
 
 int connect_forward_write(const struct connect_head *head, struct buf *out, struct err *e)

@@ -343,14 +343,22 @@ static void forwards_in_origin_form_without_proxy_fields(void **state)
 		{ "GET http://A.example:8080/x?y HTTP/1.1\r\nAccept: */*\r\nHost: other\r\n"
 		  "Proxy-Connection: keep-alive\r\nProxy-Authorization: Basic eDp5\r\nX-A:  b "
 		  "\r\n\r\n",
-		  "GET /x?y HTTP/1.1\r\nHost: A.example:8080\r\nAccept: */*\r\nX-A: b\r\n\r\n" },
+		  "GET /x?y HTTP/1.1\r\nHost: A.example:8080\r\nAccept: */*\r\nX-A: b\r\n"
+		  "Connection: close\r\n\r\n" },
 		{ "POST http://a?q HTTP/1.0\r\nContent-Length: 3\r\n\r\n",
-		  "POST /?q HTTP/1.0\r\nHost: a\r\nContent-Length: 3\r\n\r\n" },
-		{ "GET http://a HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n" },
+		  "POST /?q HTTP/1.0\r\nHost: a\r\nContent-Length: 3\r\nConnection: "
+		  "close\r\n\r\n" },
+		{ "GET http://a HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nKeep-Alive: "
+		  "5\r\n\r\n",
+		  "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" },
+		{ "GET http://a/ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: "
+		  "websocket\r\n\r\n",
+		  "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: "
+		  "websocket\r\n\r\n" },
 		{ "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n",
-		  "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n" },
+		  "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" },
 		{ "OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
-		  "OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n" },
+		  "OPTIONS / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" },
 	};
 	struct connect_head head;
 
