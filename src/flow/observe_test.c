@@ -10,169 +10,15 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "base/escape.h"
 #include "base/mem.h"
 #include "base/rd.h"
+#include "flow/watch.h"
 #include "http/message.h"
 
 #define TEXT_MAX (16u << 20)
-#define SHOWN_MAX 200
 
 static const char *fixtures;
 static bool write_anew;
-
-/* What came over the bus, one line a fact, pieces of one body put together. */
-struct watch {
-	struct event_bus bus;
-	struct buf text;
-	struct buf body;
-	struct event last; /* the piece that is being put together */
-	bool has_last;
-	int chunks;
-};
-
-#define SAY(w, ...) assert_int_equal(buf_printf(&(w)->text, NULL, __VA_ARGS__), 0)
-
-static void say_escaped(struct watch *w, struct bytes b)
-{
-	assert_int_equal(escape_add(&w->text, b, NULL), 0);
-}
-
-static const char *proto_text(enum flow_proto p)
-{
-	static const char *const texts[] = { "unknown",	  "http1", "http2",
-					     "websocket", "grpc",  "bytes" };
-
-	return texts[p];
-}
-
-static void say_where(struct watch *w, const struct event *ev, enum flow_proto proto)
-{
-	SAY(w, "%s %llu %s ", ev->dir == DIR_UP ? "up" : "down", (unsigned long long)ev->stream,
-	    proto_text(proto));
-}
-
-static void flush(struct watch *w)
-{
-	const struct ev_body_chunk *c = &w->last.u.body_chunk;
-
-	if (!w->has_last)
-		return;
-	w->has_last = false;
-	say_where(w, &w->last, c->proto);
-	SAY(w, "body %zu", w->body.n);
-	if (c->ws_opcode)
-		SAY(w, " op=%u", c->ws_opcode);
-	SAY(w, "%s \"", c->compressed ? " compressed" : "");
-	say_escaped(w, bytes_slice(buf_bytes(&w->body), 0, SHOWN_MAX));
-	SAY(w, "\"%s\n", c->message_end ? " end" : "");
-	buf_clear(&w->body);
-}
-
-static void take_chunk(struct watch *w, const struct event *ev)
-{
-	const struct ev_body_chunk *c = &ev->u.body_chunk, *before = &w->last.u.body_chunk;
-
-	w->chunks++;
-	if (w->has_last && (w->last.dir != ev->dir || w->last.stream != ev->stream ||
-			    before->ws_opcode != c->ws_opcode || before->proto != c->proto))
-		flush(w);
-	w->last = *ev;
-	w->has_last = true;
-	assert_int_equal(buf_add(&w->body, c->data, NULL), 0);
-	if (c->message_end)
-		flush(w);
-}
-
-static void say_headers(struct watch *w, const struct flow_header *h, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		SAY(w, "  ");
-		say_escaped(w, h[i].name);
-		SAY(w, ": ");
-		say_escaped(w, h[i].value);
-		SAY(w, "\n");
-	}
-}
-
-static void say_head(struct watch *w, const struct event *ev)
-{
-	const struct ev_message_head *h = &ev->u.message_head;
-
-	say_where(w, ev, h->proto);
-	if (ev->dir == DIR_UP) {
-		say_escaped(w, h->method);
-		SAY(w, " ");
-		say_escaped(w, h->scheme);
-		SAY(w, "://");
-		say_escaped(w, h->authority);
-		SAY(w, " ");
-		say_escaped(w, h->path);
-	} else {
-		SAY(w, "%u ", h->status);
-		say_escaped(w, h->reason);
-	}
-	SAY(w, " %u.%u%s\n", h->version_major, h->version_minor, h->interim ? " interim" : "");
-	say_headers(w, h->headers, h->header_count);
-}
-
-static void say_end(struct watch *w, const struct event *ev)
-{
-	const struct ev_message_end *end = &ev->u.message_end;
-
-	SAY(w, "%s %llu end %llu%s", ev->dir == DIR_UP ? "up" : "down",
-	    (unsigned long long)ev->stream, (unsigned long long)end->body_bytes,
-	    end->truncated ? " truncated" : "");
-	if (end->grpc_status >= 0)
-		SAY(w, " grpc=%d", end->grpc_status);
-	SAY(w, "\n");
-	say_headers(w, end->trailers, end->trailer_count);
-}
-
-static void on_event(void *ctx, const struct event *ev)
-{
-	struct watch *w = ctx;
-
-	assert_int_equal(ev->flow, 7);
-	assert_int_equal(ev->leg, LEG_SERVER);
-	assert_int_equal(ev->wall_ns, 1000);
-	assert_int_equal(ev->mono_ns, 10);
-	if (ev->type == EV_BODY_CHUNK) {
-		take_chunk(w, ev);
-		return;
-	}
-	flush(w);
-	if (ev->type == EV_MESSAGE_HEAD)
-		say_head(w, ev);
-	else if (ev->type == EV_MESSAGE_END)
-		say_end(w, ev);
-	else
-		fail();
-}
-
-static void watch_init(struct watch *w, uint32_t mask)
-{
-	struct event_sink sink = { .mask = mask, .on_event = on_event, .ctx = w };
-
-	*w = (struct watch){ .text = buf_init(TEXT_MAX), .body = buf_init(TEXT_MAX) };
-	assert_int_equal(event_bus_add(&w->bus, sink, NULL), 0);
-}
-
-static void watch_fini(struct watch *w)
-{
-	buf_fini(&w->text);
-	buf_fini(&w->body);
-}
-
-static const char *watch_text(struct watch *w)
-{
-	uint8_t *room;
-
-	flush(w);
-	assert_int_equal(buf_reserve(&w->text, 1, &room, NULL), 0);
-	*room = 0;
-	return (const char *)w->text.p;
-}
 
 static struct observe *observe_on(struct watch *w, const char *alpn)
 {
@@ -203,17 +49,6 @@ static void feed_cut(struct observe *o, enum flow_dir dir, struct bytes in, size
 	}
 }
 
-static void say_outcome(struct watch *w, const struct observe *o)
-{
-	flush(w);
-	SAY(w, "%s", proto_text(observe_proto(o)));
-	if (observe_fault(o))
-		SAY(w, ", because %s", observe_fault(o));
-	if (observe_odd(o))
-		SAY(w, ", odd: %s", http_odd_text(observe_odd(o)));
-	SAY(w, "\n");
-}
-
 struct act {
 	enum flow_dir dir;
 	struct bytes bytes;
@@ -241,7 +76,7 @@ static void play(struct watch *w, struct observe *o, const struct act *acts, siz
 		feed_cut(o, acts[i].dir, acts[i].bytes, step);
 	observe_end(o, DIR_UP, true, 1000, 10);
 	observe_end(o, DIR_DOWN, true, 1000, 10);
-	say_outcome(w, o);
+	watch_outcome(w, o);
 	observe_free(o);
 }
 
@@ -496,7 +331,7 @@ static void play_record(struct watch *w, const char *alpn, struct bytes record, 
 	assert_false(bad);
 	observe_end(o, DIR_UP, true, 1000, 10);
 	observe_end(o, DIR_DOWN, true, 1000, 10);
-	say_outcome(w, o);
+	watch_outcome(w, o);
 	observe_free(o);
 }
 

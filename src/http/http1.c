@@ -481,6 +481,13 @@ enum http1_status http1_feed(struct http1 *h, enum http_dir dir, struct bytes in
 	const uint8_t *p = in.p, *end = in.p + in.n;
 	struct run r;
 
+	*used = 0;
+	if (side->state == SIDE_FAILED) {
+		FAIL(e, HTTP_DECODE, "HTTP/1.1: it was malformed or ended before");
+		return HTTP1_FAILED;
+	}
+	if (in.n == 0)
+		return HTTP1_OPEN;
 	r.h = h;
 	r.side = side;
 	r.dir = dir;
@@ -504,8 +511,6 @@ enum http1_status http1_feed(struct http1 *h, enum http_dir dir, struct bytes in
 	}
 	side->parser.data = NULL;
 	*used = (size_t)(p - in.p);
-	if (side->state == SIDE_FAILED)
-		return HTTP1_FAILED;
 	return side->state == SIDE_SWITCHED ? switch_sides(&r) : HTTP1_OPEN;
 }
 
