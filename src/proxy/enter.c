@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "proxy/tell.h"
+#include "proxy/via.h"
 #include "wire/sniff.h"
 #include "wire/socks.h"
 
@@ -71,7 +72,7 @@ struct policy_query flow_query(const struct flow *f)
 
 	if (f->target.kind == HOST_NAME)
 		q.host = name_bytes(&f->target.name);
-	if (f->server.fd >= 0)
+	if (f->server.fd >= 0 && !via_is_wanted(f))
 		q.addr = &f->server.remote;
 	else if (f->target.kind == HOST_ADDR)
 		q.addr = &f->target.addr;

@@ -88,6 +88,7 @@ struct flow {
 	enum dial_result dial_result;
 	char *dial_why; /* the dial's sentence, or the address check's */
 	bool dialled;
+	bool via_asked, via_open; /* the upstream proxy */
 	struct tls_policy *policy; /* offered upstream */
 	bool resuming;
 	bool server_spoke;

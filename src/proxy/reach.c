@@ -5,8 +5,10 @@
 
 #include "base/mem.h"
 #include "proxy/tell.h"
+#include "proxy/via.h"
 #include "wire/socks.h"
 
+/* The operator's own proxy may be anywhere, but an address behind it is checked like one of ours. */
 static bool on_allow(void *ctx, const struct addr *a)
 {
 	struct flow *f = ctx;
@@ -14,6 +16,10 @@ static bool on_allow(void *ctx, const struct addr *a)
 	char why[POLICY_WHY_MAX];
 	struct addr to = *a;
 
+	if (via_is_wanted(f) && f->target.kind != HOST_ADDR)
+		return true;
+	if (via_is_wanted(f))
+		to = f->target.addr;
 	to.port = f->target.port;
 	if (policy_allows_address(&q, &to, &f->setup->self, why))
 		return true;
@@ -58,10 +64,12 @@ static enum failure failure_of(enum dial_result r)
 
 static unsigned start(struct flow *f)
 {
+	const struct config_upstream_proxy *via = &f->config->upstream_proxy;
 	char text[ADDR_TEXT_MAX];
 	struct dial_options o = { .resolver = f->lane->resolver,
-				  .host = flow_host(f, text),
-				  .port = f->target.port,
+				  .host = via_is_wanted(f) ? bytes_str(via->host)
+							   : flow_host(f, text),
+				  .port = via_is_wanted(f) ? via->port : f->target.port,
 				  .timeout_ns = f->listener->timeouts.dial,
 				  .allow = on_allow,
 				  .done = on_dialled,
@@ -92,9 +100,39 @@ static int answer_client(struct flow *f, struct err *e)
 	return 0;
 }
 
+/* Asks the upstream proxy to go on, once, and reads what it says. 0: the way is open. */
+static unsigned ask_via(struct flow *f)
+{
+	struct err e = { 0 };
+	size_t used = 0;
+	enum leg_io r;
+
+	if (!f->via_asked && via_request(f, &f->server.out, &e) < 0)
+		return flow_fail_err(f, FAILURE_INTERNAL, &e);
+	f->via_asked = true;
+	if (leg_flush(&f->server) == LEG_IO_RESET)
+		return flow_fail(f, FAILURE_DIAL_REFUSED,
+				 "the upstream proxy reset the connection");
+	r = leg_fill(&f->server, f->lane->scratch, &e);
+	switch (via_answer(buf_bytes(&f->server.in), &used, &e)) {
+	case VIA_OPEN:
+		buf_take(&f->server.in, used);
+		f->via_open = true;
+		return 0;
+	case VIA_REFUSED:
+		return flow_fail(f, FAILURE_DIAL_REFUSED, e.sentence);
+	case VIA_MORE:
+		break;
+	}
+	if (r == LEG_IO_DATA || r == LEG_IO_AGAIN)
+		return WANT_SERVER_READ | WANT_CLIENT_HANGUP;
+	return flow_fail(f, FAILURE_DIAL_REFUSED, "the upstream proxy closed the connection");
+}
+
 unsigned flow_dial(struct flow *f)
 {
 	struct err e = { 0 };
+	unsigned want;
 
 	if (f->dial)
 		return WANT_WAKE | WANT_CLIENT_HANGUP;
@@ -102,6 +140,8 @@ unsigned flow_dial(struct flow *f)
 		return start(f);
 	if (f->dial_result != DIAL_OK)
 		return flow_fail(f, failure_of(f->dial_result), f->dial_why);
+	if (via_is_wanted(f) && !f->via_open && (want = ask_via(f)))
+		return want;
 	if (answer_client(f, &e) < 0)
 		return flow_fail_err(f, FAILURE_INTERNAL, &e);
 	if (leg_flush(&f->client) == LEG_IO_RESET)
