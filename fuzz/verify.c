@@ -29,8 +29,9 @@ static void set_up(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct bytes all = bytes_of(data, size), der[CHAIN_MAX], shown[CHAIN_MAX];
-	size_t name_n = size ? data[0] : 0, count;
+	struct bytes all = bytes_of(data, size), der[CHAIN_MAX];
+	size_t name_n = size ? data[0] : 0;
+	struct verify_chain shown;
 	struct verify_request req = { .der = der, .now_s = 1800000000 };
 	struct verdict a, b;
 
@@ -45,10 +46,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		all = bytes_slice(all, n ? n : all.n, all.n);
 	}
 	if (verifier_check(v, &req, &a, NULL) < 0 || verifier_check(v, &req, &b, NULL) < 0 ||
-	    verifier_complete(v, &req, shown, CHAIN_MAX, &count, NULL) < 0)
+	    verifier_complete(v, &req, &shown, NULL) < 0)
 		abort();
 	if (a.result == VERIFY_OK || a.result != b.result || a.faults != b.faults ||
-	    strcmp(a.reason, b.reason) != 0 || !a.reason[0] || count != req.count)
+	    strcmp(a.reason, b.reason) != 0 || !a.reason[0] || shown.count != req.count)
 		abort();
 	return 0;
 }

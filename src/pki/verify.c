@@ -20,6 +20,8 @@
 #define VERDICT_AGE_S (24 * (int64_t)3600)
 #define INTERMEDIATE_AGE_S (7 * 24 * (int64_t)3600)
 
+_Static_assert(CHAIN_MAX + COMPLETE_MAX <= VERIFY_CHAIN_MAX, "a completed chain fits");
+
 /* A certificate of an issuer that was decoded. */
 struct issuer {
 	unsigned refs;
@@ -325,26 +327,27 @@ static struct issuer *find_learned(struct verifier *v, const X509 *below, int64_
 	return found;
 }
 
-/* Adds the issuer that is missing at the end of the path, when it is known. */
-static int complete(struct verifier *v, struct chain *ch, const struct judgement *j, int64_t now,
-		    bool *added, struct err *e)
+/* The issuer that is missing at the end of the path, when it is known and not in the chain yet. */
+static struct issuer *missing_issuer(struct verifier *v, const struct chain *ch,
+				     const struct judgement *j, int64_t now)
 {
 	const X509 *last = sk_X509_value(j->path, sk_X509_num(j->path) - 1);
 	struct issuer *i = NULL;
 
-	*added = false;
 	if (last && ch->count < ch->sent + COMPLETE_MAX)
 		i = find_learned(v, last, now);
 	for (size_t k = 0; i && k < ch->count; k++) {
 		if (ch->issuers[k] == i)
-			return 0;
+			return NULL;
 	}
-	if (!i)
-		return 0;
-	ch->issuers[ch->count++] = issuer_ref(i);
+	return i;
+}
+
+static int append_issuer(struct chain *ch, struct issuer *i, struct err *e)
+{
 	if (sk_X509_push(ch->untrusted, i->x) <= 0)
 		return FAIL(e, NOMEM, "a chain");
-	*added = true;
+	ch->issuers[ch->count++] = issuer_ref(i);
 	return 0;
 }
 
@@ -368,20 +371,14 @@ static int judge_chain(struct verifier *v, const struct verify_request *req, str
 				    .name = req->name,
 				    .now_s = req->now_s };
 	const unsigned stuck = 1u << VERIFY_INCOMPLETE | 1u << VERIFY_UNKNOWN_ISSUER;
-	int64_t now = cache_time(req->now_s);
-	bool added;
+	struct issuer *i;
 
 	if (judge(&jr, j, e) < 0)
 		return -1;
-	while (j->faults & 1u << VERIFY_INCOMPLETE) {
-		if (complete(v, ch, j, now, &added, e) < 0) {
-			judgement_fini(j);
-			return -1;
-		}
-		if (!added)
-			break;
+	while ((j->faults & 1u << VERIFY_INCOMPLETE) &&
+	       (i = missing_issuer(v, ch, j, cache_time(req->now_s)))) {
 		judgement_fini(j);
-		if (judge(&jr, j, e) < 0)
+		if (append_issuer(ch, i, e) < 0 || judge(&jr, j, e) < 0)
 			return -1;
 	}
 	if (j->faults & stuck)
@@ -510,17 +507,17 @@ int verifier_check(struct verifier *v, const struct verify_request *req, struct 
 	return 0;
 }
 
-int verifier_complete(struct verifier *v, const struct verify_request *req, struct bytes *der,
-		      size_t max, size_t *count, struct err *e)
+int verifier_complete(struct verifier *v, const struct verify_request *req,
+		      struct verify_chain *out, struct err *e)
 {
 	struct remembered *r;
 
 	if (find_or_form(v, req, &r, e) < 0)
 		return -1;
-	*count = 0;
-	for (size_t i = 0; i < req->count && *count < max; i++)
-		der[(*count)++] = req->der[i];
-	for (size_t i = 0; i < r->added_count && *count < max; i++)
-		der[(*count)++] = r->added[i]->der;
+	out->count = 0;
+	for (size_t i = 0; i < req->count && i < CHAIN_MAX; i++)
+		out->der[out->count++] = req->der[i];
+	for (size_t i = 0; i < r->added_count; i++)
+		out->der[out->count++] = r->added[i]->der;
 	return 0;
 }

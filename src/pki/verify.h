@@ -59,9 +59,15 @@ void verifier_free(struct verifier *v);
 /* Always gives a verdict; fails only with ERR_NOMEM. */
 int verifier_check(struct verifier *v, const struct verify_request *req, struct verdict *out,
 		   struct err *e) MUST_CHECK;
-/* The chain to show to a client: as sent, completed from intermediates seen when that is possible.
- * der entries borrow from the request and from the verifier until its next call. */
-int verifier_complete(struct verifier *v, const struct verify_request *req, struct bytes *der,
-		      size_t max, size_t *count, struct err *e) MUST_CHECK;
+/* The chain to show to a client: as sent (its first 32), completed from intermediates seen when that
+ * is possible. Entries borrow from the request and from the verifier until its next call. Fails only
+ * with ERR_NOMEM. */
+#define VERIFY_CHAIN_MAX 36
+struct verify_chain {
+	struct bytes der[VERIFY_CHAIN_MAX];
+	size_t count;
+};
+int verifier_complete(struct verifier *v, const struct verify_request *req,
+		      struct verify_chain *out, struct err *e) MUST_CHECK;
 
 #endif

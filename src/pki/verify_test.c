@@ -391,27 +391,25 @@ static void a_missing_intermediate_is_taken_from_those_seen_before(void **state)
 	struct verifier *v = good_verifier();
 	struct test_cert second = test_leaf_make("two.example", &middle);
 	struct ask incomplete = { { &second }, "two.example", TEST_NOW };
-	struct bytes der[] = { test_cert_der(&second) }, chain[4];
+	struct bytes der[] = { test_cert_der(&second) };
+	struct verify_chain chain;
 	struct verify_request req = {
 		.der = der, .count = 1, .name = B("two.example"), .now_s = TEST_NOW
 	};
 	struct verdict got;
-	size_t count;
 
 	(void)state;
 	expect(v, incomplete, FAULT(INCOMPLETE), "");
-	assert_int_equal(verifier_complete(v, &req, chain, 4, &count, NULL), 0);
-	assert_int_equal(count, 1);
+	assert_int_equal(verifier_complete(v, &req, &chain, NULL), 0);
+	assert_int_equal(chain.count, 1);
 	expect(v, (struct ask){ { &leaf, &middle }, "www.example", 0 }, 0, "");
 	expect(v, incomplete, 0, "");
 	got = check(v, &incomplete);
 	assert_true(got.completed);
-	assert_int_equal(verifier_complete(v, &req, chain, 4, &count, NULL), 0);
-	assert_int_equal(count, 2);
-	assert_true(bytes_equal(chain[0], test_cert_der(&second)));
-	assert_true(bytes_equal(chain[1], test_cert_der(&middle)));
-	assert_int_equal(verifier_complete(v, &req, chain, 1, &count, NULL), 0);
-	assert_int_equal(count, 1);
+	assert_int_equal(verifier_complete(v, &req, &chain, NULL), 0);
+	assert_int_equal(chain.count, 2);
+	assert_true(bytes_equal(chain.der[0], test_cert_der(&second)));
+	assert_true(bytes_equal(chain.der[1], test_cert_der(&middle)));
 	assert_false(
 		check(v, &(struct ask){ { &leaf, &middle }, "www.example", TEST_NOW }).completed);
 	verifier_free(v);
@@ -439,17 +437,17 @@ static void a_missing_chain_of_two_is_completed(void **state)
 	struct test_cert low = test_ca_make("Low", &middle);
 	struct test_cert a = test_leaf_make("a.example", &low),
 			 b = test_leaf_make("b.example", &low);
-	struct bytes der[] = { test_cert_der(&b) }, chain[4];
+	struct bytes der[] = { test_cert_der(&b) };
+	struct verify_chain chain;
 	struct verify_request req = { .der = der, .count = 1, .now_s = TEST_NOW };
-	size_t count;
 
 	(void)state;
 	expect(v, (struct ask){ { &a, &low, &middle }, "a.example", 0 }, 0, "");
 	expect(v, (struct ask){ { &b }, "b.example", 0 }, 0, "");
-	assert_int_equal(verifier_complete(v, &req, chain, 4, &count, NULL), 0);
-	assert_int_equal(count, 3);
-	assert_true(bytes_equal(chain[1], test_cert_der(&low)));
-	assert_true(bytes_equal(chain[2], test_cert_der(&middle)));
+	assert_int_equal(verifier_complete(v, &req, &chain, NULL), 0);
+	assert_int_equal(chain.count, 3);
+	assert_true(bytes_equal(chain.der[1], test_cert_der(&low)));
+	assert_true(bytes_equal(chain.der[2], test_cert_der(&middle)));
 	verifier_free(v);
 	test_cert_fini(&low);
 	test_cert_fini(&a);
