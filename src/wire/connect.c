@@ -427,10 +427,37 @@ static bool is_for_connection(struct bytes name)
 	return is_name(name, "Connection") || is_name(name, "Keep-Alive");
 }
 
+static bool has_token(struct bytes list, const char *want)
+{
+	while (list.n) {
+		size_t comma = bytes_index(list, ',');
+
+		if (is_name(bytes_trim(bytes_slice(list, 0, comma)), want))
+			return true;
+		list = bytes_slice(list, comma + 1, list.n);
+	}
+	return false;
+}
+
+/* RFC 9110, 7.8: Upgrade counts only when Connection names it. */
+static bool asks_for_upgrade(const struct connect_head *head)
+{
+	struct bytes fields = head->fields, ignored;
+	struct connect_field field;
+
+	if (!connect_field_find(head, "Upgrade", &ignored))
+		return false;
+	while (connect_field_next(&fields, &field)) {
+		if (is_name(field.name, "Connection") && has_token(field.value, "upgrade"))
+			return true;
+	}
+	return false;
+}
+
 static int forward(const struct connect_head *head, struct buf *out, struct err *e)
 {
-	struct bytes fields = head->fields, upgrade;
-	bool switches = connect_field_find(head, "Upgrade", &upgrade);
+	struct bytes fields = head->fields;
+	bool switches = asks_for_upgrade(head);
 	struct connect_field field;
 
 	if (forward_target(head, out, e) < 0 ||

@@ -64,8 +64,9 @@ void connect_login_fini(struct connect_login *login);
 
 /* The head as an origin server wants it: origin-form, Host made from the target (RFC 9112, 3.2.2),
  * without fields for proxies (Proxy-Authorization, Proxy-Connection, Proxy-Authenticate), and with
- * Connection: close, since the next request may be for somebody else; only an Upgrade keeps its
- * Connection field. All else stays as it was. For CONNECT_ABSOLUTE. Fails with ERR_LIMIT, ERR_NOMEM; out is then unchanged. */
+ * Connection: close, since the next request may be for somebody else; only an Upgrade that the
+ * Connection field names keeps it. All else stays as it was. For CONNECT_ABSOLUTE. Fails with
+ * ERR_LIMIT, ERR_NOMEM; out is then unchanged. */
 int connect_forward_write(const struct connect_head *head, struct buf *out,
 			  struct err *e) MUST_CHECK;
 

@@ -355,6 +355,14 @@ static void forwards_in_origin_form_without_proxy_fields(void **state)
 		  "websocket\r\n\r\n",
 		  "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: "
 		  "websocket\r\n\r\n" },
+		{ "GET http://a/ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive ,uPgrade\r\n"
+		  "Upgrade: websocket\r\n\r\n",
+		  "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive ,uPgrade\r\n"
+		  "Upgrade: websocket\r\n\r\n" },
+		/* Not named in Connection, it is no reason to keep the connection. */
+		{ "GET http://a/ HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nUpgrade: "
+		  "h2c\r\n\r\n",
+		  "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: close\r\n\r\n" },
 		{ "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n",
 		  "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" },
 		{ "OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
