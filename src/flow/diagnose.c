@@ -173,14 +173,16 @@ int diagnose(struct buf *out, const struct diagnosis *d, struct err *e)
 const char *diagnose_to(char *out, size_t size, const struct diagnosis *d)
 {
 	struct buf b = buf_init(4096);
-	size_t n;
+	struct bytes said;
 
-	if (diagnose(&b, d, NULL) < 0 && failure_word(d->failure))
-		(void)!buf_add(&b, bytes_str(failure_word(d->failure)), NULL);
-	n = b.n < size ? b.n : size - 1;
-	if (n)
-		memcpy(out, b.p, n);
-	out[n] = 0;
+	if (diagnose(&b, d, NULL) == 0)
+		said = buf_bytes(&b);
+	else
+		said = bytes_str(failure_word(d->failure)); /* no memory: at least the word */
+	said = bytes_slice(said, 0, size - 1);
+	if (said.n)
+		memcpy(out, said.p, said.n);
+	out[said.n] = 0;
 	buf_fini(&b);
 	return out;
 }

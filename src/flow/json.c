@@ -1,5 +1,6 @@
 #include "flow/json.h"
 
+#include "flow/diagnose.h"
 #include "flow/view.h"
 #include "wire/alert.h"
 #include "wire/names.h"
@@ -277,7 +278,7 @@ int flow_json(struct buf *out, const struct json_options *o, const struct flow_i
 	put_duration(&w, "duration_ms", f->duration_ns);
 	put_flag(&w, "failed", f->failed);
 	if (f->failure) {
-		put_word(&w, "failure", f->failure);
+		put_word(&w, "failure", failure_word(failure_find(f->failure)));
 		put_word(&w, "side", f->side == LEG_CLIENT ? "client" : "server");
 	}
 	put_text(&w, "reason", view_reason(f, reason, sizeof(reason)));

@@ -10,6 +10,8 @@ void flow_slot_set(struct flow_slot *f, struct bytes *field, struct bytes text, 
 	if (bytes_equal(*field, text))
 		return;
 	*field = (struct bytes){ 0 };
+	if (text.n == 0)
+		return;
 	/* Target and server name are the same as a rule. */
 	if (bytes_equal(f->info.target_host, text)) {
 		*field = f->info.target_host;

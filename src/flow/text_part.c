@@ -270,9 +270,15 @@ static void put_hex_line(struct text *t, struct bytes row, size_t offset)
 	put_char(&t->w, '\n');
 }
 
-static void put_block(struct text *t, struct bytes data, bool cut)
+/* Returns how many bytes were shown. */
+static size_t put_block(struct text *t, struct bytes data, bool cut)
 {
-	if (view_is_text(&data, cut)) {
+	struct bytes text = data;
+	size_t shown = data.n;
+
+	if (view_is_text(&text, cut)) {
+		shown = text.n;
+		data = text;
 		while (data.n) {
 			size_t n = bytes_index(data, '\n');
 
@@ -280,10 +286,11 @@ static void put_block(struct text *t, struct bytes data, bool cut)
 			put_line(t, bytes_slice(data, 0, n));
 			data = bytes_slice(data, n + 1, data.n);
 		}
-		return;
+		return shown;
 	}
 	for (size_t i = 0; i < data.n; i += 16)
 		put_hex_line(t, bytes_slice(data, i, 16), i);
+	return shown;
 }
 
 /* How much of a body is missing, as far as it can be told: 0 is "some". */
@@ -302,6 +309,7 @@ static void put_body(struct text *t, const struct message *m)
 {
 	struct view_body body;
 	bool decoded;
+	size_t shown;
 
 	/* The messages of gRPC were shown one by one. */
 	if (!t->o->body || m->body_bytes == 0 || m->messages)
@@ -387,6 +395,7 @@ void text_one_message(struct text *t, const struct flow_message *m)
 		bytes_slice(m->data, 0, t->o->body_max ? t->o->body_max : VIEW_BODY_MAX);
 	bool cut = m->bytes > data.n;
 	struct bytes text = data;
+	size_t shown = data.n;
 	bool in_line = !cut && data.n <= INLINE_MAX && bytes_index(data, '\n') == data.n &&
 		       view_is_text(&text, false);
 
@@ -407,7 +416,7 @@ void text_one_message(struct text *t, const struct flow_message *m)
 	if (in_line)
 		put_line(t, data);
 	else
-		put_block(t, data, cut);
+		shown = put_block(t, data, cut);
 	if (cut)
-		put_more(t, m->bytes - data.n);
+		put_more(t, m->bytes - shown);
 }
