@@ -50,8 +50,8 @@ enum alert_level { ALERT_WARNING = 1, ALERT_FATAL = 2 };
 const char *alert_name(uint8_t code); /* IANA's: "unknown_ca"; "unassigned" for others */
 const char *
 alert_meaning(uint8_t code); /* what its sender says: "it does not trust the issuer …" */
-/* It says that the sender does not accept the certificate it was shown (bad_certificate, unknown_ca,
- * certificate_unknown, …): what a client that pins, or lacks our root, sends. */
+/* It says that the sender does not accept the certificate it was shown (bad_certificate,
+ * unknown_ca, certificate_unknown, …): what a client that pins, or lacks our root, sends. */
 bool alert_is_about_certificate(uint8_t code);
 
 /* A whole record with the alert in plaintext. */

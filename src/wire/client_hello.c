@@ -61,7 +61,7 @@ static const char *server_name(struct client_hello *h, struct rd *r)
 
 		if (type != 0)
 			continue;
-		/* RFC 6066, 3: one name of each type; a second, or an empty one, is an attack or a bug. */
+		/* RFC 6066, 3: one name of each type, and not empty: else an attack or a bug. */
 		if (h->server_name.p || val.n == 0)
 			*r->bad = true;
 		h->server_name = val;

@@ -35,12 +35,13 @@ struct connect_scan {
 	unsigned status; /* after CONNECT_BAD what to answer: 400, 431, 501, 505 */
 };
 
-/* in: everything from the request's first byte. Refused: bare CR or LF, control bytes, line folding,
+/* in: everything from the request's first byte. Refused: bare CR or LF, control bytes, folded lines,
  * space before a colon, a field name that is no token, a target with spaces or bytes above 0x7e, a
  * fragment or userinfo in it, another scheme than http (an https one is answered 501), a port that
  * is not 1 to 65535, a host that is no name and no address, a head above CONNECT_HEAD_MAX, Host
  * twice or missing in HTTP/1.1, Transfer-Encoding together with Content-Length, several different
- * Content-Lengths. out borrows from in. CONNECT_BAD fills e with ERR_HTTP_DECODE. */
+ * Content-Lengths. out borrows from in. CONNECT_BAD fills e with ERR_HTTP_DECODE, or ERR_NAME for
+ * a host. */
 enum connect_outcome connect_run(struct connect_scan *scan, struct bytes in,
 				 struct connect_head *out, struct err *e) MUST_CHECK;
 
@@ -57,7 +58,7 @@ struct connect_login {	 /* wiped by the owner */
 };
 enum connect_auth { CONNECT_AUTH_NONE, CONNECT_AUTH_BASIC, CONNECT_AUTH_BAD };
 /* Proxy-Authorization: Basic (RFC 7617). CONNECT_AUTH_BAD: there is one, but another scheme, not
- * base64, without a colon, or twice. Fills out (which connect_login_fini ends) with ..._BASIC only. */
+ * base64, without a colon, or twice. With ..._BASIC only, out is filled (connect_login_fini). */
 enum connect_auth connect_auth_parse(const struct connect_head *head,
 				     struct connect_login *out) MUST_CHECK;
 void connect_login_fini(struct connect_login *login);

@@ -119,86 +119,86 @@ static void tells_the_other_forms_apart(void **state)
 
 #define FINE "GET http://a/ HTTP/1.1\r\nHost: a\r\n"
 
+static const struct {
+	const char *in;
+	unsigned status;
+	const char *want;
+} broken_heads[] = {
+	/* bytes */
+	{ "GET http://a/ HTTP/1.1\nHost: a\n\n", 400, "a line feed without" },
+	{ "GET http://a/ HTTP/1.1\rHost: a\r\n\r\n", 400, "a carriage return without" },
+	{ FINE "A: b\x01\r\n\r\n", 400, "a control character" },
+	{ FINE "A: b\x7f\r\n\r\n", 400, "a control character" },
+	{ FINE "A: \x1b[31m\r\n\r\n", 400, "a control character at byte" },
+	{ FINE "A: b\r\r\n\r\n", 400, "a carriage return without" },
+	{ FINE "\n", 400, "a line feed without" },
+	/* the request line */
+	{ "\r\n" FINE "\r\n", 400, "is no request line" },
+	{ "\r\n\r\n", 400, "is no request line" },
+	{ "GET\r\n\r\n", 400, "is no request line" },
+	{ "GET http://a/\r\n\r\n", 400, "is no request line" },
+	{ "GET  http://a/ HTTP/1.1\r\n\r\n", 400, "not in HTTP/1.1" },
+	{ "GET http://a/  HTTP/1.1\r\n\r\n", 400, "not in HTTP/1.1" },
+	{ "GET http://a/ b HTTP/1.1\r\n\r\n", 400, "not in HTTP/1.1" },
+	{ "GET http://a/ HTTP/1.1 \r\n\r\n", 400, "not in HTTP/1.1" },
+	{ "GET http://a/ http/1.1\r\n\r\n", 400, "not in HTTP/1.1" },
+	{ "GET http://a/ HTTP/1,1\r\n\r\n", 400, "not in HTTP/1.1" },
+	{ "GET http://a/ HTTP/11.1\r\n\r\n", 400, "not in HTTP/1.1" },
+	{ "GET http://a/ HTTP/2.0\r\n\r\n", 505, "HTTP/2" },
+	{ "GET http://a/ HTTP/0.9\r\n\r\n", 505, "HTTP/0" },
+	{ "GET\thttp://a/ HTTP/1.1\r\n\r\n", 400, "is no request line" },
+	{ "G@T http://a/ HTTP/1.1\r\n\r\n", 400, "is no request line" },
+	{ " http://a/ HTTP/1.1\r\n\r\n", 400, "is no request line" },
+	/* the target */
+	{ "GET http://a/\xc3\xa4 HTTP/1.1\r\n\r\n", 400, "may not be in one" },
+	{ "GET http://a/\t HTTP/1.1\r\n\r\n", 400, "may not be in one" },
+	{ "GET http://a/#x HTTP/1.1\r\n\r\n", 400, "may not be in one" },
+	{ "GET https://a/ HTTP/1.1\r\n\r\n", 501, "for https use CONNECT" },
+	{ "GET ftp://a/ HTTP/1.1\r\n\r\n", 501, "only http:// is proxied" },
+	{ "GET http:/a/ HTTP/1.1\r\n\r\n", 400, "is no request target" },
+	{ "GET a.example HTTP/1.1\r\n\r\n", 400, "is no request target" },
+	{ "GET * HTTP/1.1\r\n\r\n", 400, "is no request target" },
+	{ "GET http:///x HTTP/1.1\r\n\r\n", 400, "empty host name" },
+	{ "GET http://u:p@a/ HTTP/1.1\r\n\r\n", 400, "user name or password" },
+	{ "GET http://a:0/ HTTP/1.1\r\n\r\n", 400, "1 to 65535" },
+	{ "GET http://a:65536/ HTTP/1.1\r\n\r\n", 400, "1 to 65535" },
+	{ "GET http://a%2eb/ HTTP/1.1\r\n\r\n", 400, "'%'" },
+	{ "GET http://127.1/ HTTP/1.1\r\n\r\n", 400, "ends in a number" },
+	{ "GET http://::1/ HTTP/1.1\r\n\r\n", 400, "brackets" },
+	{ "CONNECT a.example HTTP/1.1\r\n\r\n", 400, "a port is needed" },
+	{ "CONNECT a.example: HTTP/1.1\r\n\r\n", 400, "1 to 65535" },
+	{ "CONNECT http://a.example:443/ HTTP/1.1\r\n\r\n", 400, "CONNECT" },
+	{ "CONNECT /x HTTP/1.1\r\n\r\n", 400, "CONNECT" },
+	{ "CONNECT u@a.example:443 HTTP/1.1\r\n\r\n", 400, "'@'" },
+	{ "CONNECT ::1:443 HTTP/1.1\r\n\r\n", 400, "brackets" },
+	/* the fields */
+	{ FINE " folded\r\n\r\n", 400, "field 2 goes on in a second line" },
+	{ FINE "\tfolded\r\n\r\n", 400, "goes on in a second line" },
+	{ FINE "nocolon\r\n\r\n", 400, "field 2 has no colon" },
+	{ FINE ": empty\r\n\r\n", 400, "a name that is none" },
+	{ FINE "A : b\r\n\r\n", 400, "a name that is none" },
+	{ FINE "A\xe4: b\r\n\r\n", 400, "a name that is none" },
+	{ FINE "host: b\r\n\r\n", 400, "2 Host fields" },
+	{ "GET http://a/ HTTP/1.1\r\n\r\n", 400, "without a Host" },
+	{ FINE "Content-Length: x\r\n\r\n", 400, "no number" },
+	{ FINE "Content-Length: -1\r\n\r\n", 400, "no number" },
+	{ FINE "Content-Length: 1, 1\r\n\r\n", 400, "no number" },
+	{ FINE "Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, "that differ" },
+	{ FINE "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "together" },
+	{ "GET http://a/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "HTTP/1.0" },
+};
+
 static void refuses_each_rule_broken(void **state)
 {
-	static const struct {
-		const char *in;
-		unsigned status;
-		const char *want;
-	} bad[] = {
-		/* bytes */
-		{ "GET http://a/ HTTP/1.1\nHost: a\n\n", 400, "a line feed without" },
-		{ "GET http://a/ HTTP/1.1\rHost: a\r\n\r\n", 400, "a carriage return without" },
-		{ FINE "A: b\x01\r\n\r\n", 400, "a control character" },
-		{ FINE "A: b\x7f\r\n\r\n", 400, "a control character" },
-		{ FINE "A: \x1b[31m\r\n\r\n", 400, "a control character at byte" },
-		{ FINE "A: b\r\r\n\r\n", 400, "a carriage return without" },
-		{ FINE "\n", 400, "a line feed without" },
-		/* the request line */
-		{ "\r\n" FINE "\r\n", 400, "is no request line" },
-		{ "\r\n\r\n", 400, "is no request line" },
-		{ "GET\r\n\r\n", 400, "is no request line" },
-		{ "GET http://a/\r\n\r\n", 400, "is no request line" },
-		{ "GET  http://a/ HTTP/1.1\r\n\r\n", 400, "not in HTTP/1.1" },
-		{ "GET http://a/  HTTP/1.1\r\n\r\n", 400, "not in HTTP/1.1" },
-		{ "GET http://a/ b HTTP/1.1\r\n\r\n", 400, "not in HTTP/1.1" },
-		{ "GET http://a/ HTTP/1.1 \r\n\r\n", 400, "not in HTTP/1.1" },
-		{ "GET http://a/ http/1.1\r\n\r\n", 400, "not in HTTP/1.1" },
-		{ "GET http://a/ HTTP/1,1\r\n\r\n", 400, "not in HTTP/1.1" },
-		{ "GET http://a/ HTTP/11.1\r\n\r\n", 400, "not in HTTP/1.1" },
-		{ "GET http://a/ HTTP/2.0\r\n\r\n", 505, "HTTP/2" },
-		{ "GET http://a/ HTTP/0.9\r\n\r\n", 505, "HTTP/0" },
-		{ "GET\thttp://a/ HTTP/1.1\r\n\r\n", 400, "is no request line" },
-		{ "G@T http://a/ HTTP/1.1\r\n\r\n", 400, "is no request line" },
-		{ " http://a/ HTTP/1.1\r\n\r\n", 400, "is no request line" },
-		/* the target */
-		{ "GET http://a/\xc3\xa4 HTTP/1.1\r\n\r\n", 400, "may not be in one" },
-		{ "GET http://a/\t HTTP/1.1\r\n\r\n", 400, "may not be in one" },
-		{ "GET http://a/#x HTTP/1.1\r\n\r\n", 400, "may not be in one" },
-		{ "GET https://a/ HTTP/1.1\r\n\r\n", 501, "for https use CONNECT" },
-		{ "GET ftp://a/ HTTP/1.1\r\n\r\n", 501, "only http:// is proxied" },
-		{ "GET http:/a/ HTTP/1.1\r\n\r\n", 400, "is no request target" },
-		{ "GET a.example HTTP/1.1\r\n\r\n", 400, "is no request target" },
-		{ "GET * HTTP/1.1\r\n\r\n", 400, "is no request target" },
-		{ "GET http:///x HTTP/1.1\r\n\r\n", 400, "empty host name" },
-		{ "GET http://u:p@a/ HTTP/1.1\r\n\r\n", 400, "user name or password" },
-		{ "GET http://a:0/ HTTP/1.1\r\n\r\n", 400, "1 to 65535" },
-		{ "GET http://a:65536/ HTTP/1.1\r\n\r\n", 400, "1 to 65535" },
-		{ "GET http://a%2eb/ HTTP/1.1\r\n\r\n", 400, "'%'" },
-		{ "GET http://127.1/ HTTP/1.1\r\n\r\n", 400, "ends in a number" },
-		{ "GET http://::1/ HTTP/1.1\r\n\r\n", 400, "brackets" },
-		{ "CONNECT a.example HTTP/1.1\r\n\r\n", 400, "a port is needed" },
-		{ "CONNECT a.example: HTTP/1.1\r\n\r\n", 400, "1 to 65535" },
-		{ "CONNECT http://a.example:443/ HTTP/1.1\r\n\r\n", 400, "CONNECT" },
-		{ "CONNECT /x HTTP/1.1\r\n\r\n", 400, "CONNECT" },
-		{ "CONNECT u@a.example:443 HTTP/1.1\r\n\r\n", 400, "'@'" },
-		{ "CONNECT ::1:443 HTTP/1.1\r\n\r\n", 400, "brackets" },
-		/* the fields */
-		{ FINE " folded\r\n\r\n", 400, "field 2 goes on in a second line" },
-		{ FINE "\tfolded\r\n\r\n", 400, "goes on in a second line" },
-		{ FINE "nocolon\r\n\r\n", 400, "field 2 has no colon" },
-		{ FINE ": empty\r\n\r\n", 400, "a name that is none" },
-		{ FINE "A : b\r\n\r\n", 400, "a name that is none" },
-		{ FINE "A\xe4: b\r\n\r\n", 400, "a name that is none" },
-		{ FINE "host: b\r\n\r\n", 400, "2 Host fields" },
-		{ "GET http://a/ HTTP/1.1\r\n\r\n", 400, "without a Host" },
-		{ FINE "Content-Length: x\r\n\r\n", 400, "no number" },
-		{ FINE "Content-Length: -1\r\n\r\n", 400, "no number" },
-		{ FINE "Content-Length: 1, 1\r\n\r\n", 400, "no number" },
-		{ FINE "Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, "that differ" },
-		{ FINE "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "together" },
-		{ "GET http://a/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "HTTP/1.0" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(broken_heads); i++) {
 		struct connect_head head = { .version_minor = 77 };
 		struct err e = { 0 };
 		unsigned status;
 
-		if (run(bytes_str(bad[i].in), &head, &status, &e) != CONNECT_BAD)
-			fail_msg("taken: %s", bad[i].in);
-		if (status != bad[i].status || !strstr(e.sentence, bad[i].want))
+		if (run(bytes_str(broken_heads[i].in), &head, &status, &e) != CONNECT_BAD)
+			fail_msg("taken: %s", broken_heads[i].in);
+		if (status != broken_heads[i].status || !strstr(e.sentence, broken_heads[i].want))
 			fail_msg("case %zu: %u %s", i, status, e.sentence);
 		assert_int_equal(head.version_minor, 77);
 	}

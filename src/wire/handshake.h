@@ -40,7 +40,7 @@ struct handshake {
 enum handshake_outcome { HANDSHAKE_MORE, HANDSHAKE_DONE, HANDSHAKE_TOO_LONG };
 
 /* The first message in in, which are bodies of handshake records joined. HANDSHAKE_TOO_LONG: its
- * header says more than max bytes, header included. out borrows and is filled with HANDSHAKE_DONE. */
+ * header says more than max bytes, header included. Filled with HANDSHAKE_DONE only, out borrows. */
 enum handshake_outcome handshake_next(struct bytes in, size_t max,
 				      struct handshake *out) MUST_CHECK;
 const char *handshake_type_name(uint8_t type); /* "client_hello"; "unknown" */

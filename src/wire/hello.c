@@ -16,7 +16,7 @@ static enum hello_outcome not_tls(struct bytes raw, struct err *e)
 	return HELLO_NOT_TLS;
 }
 
-/* Judges as much of the message's header as is there: in whole records, then in part of the next. */
+/* Judges as much of the message's header as is there: in records taken in, then in part. */
 static enum hello_outcome judge_head(struct hello *h, struct bytes part, enum alert *alert,
 				     struct err *e)
 {

@@ -29,18 +29,21 @@ static void make_message(struct hello_make *m, size_t padding)
 }
 
 /* Shows raw in steps; the answer, and after how many bytes it came. */
-static enum hello_outcome run(struct hello *h, struct bytes raw, size_t step, size_t *after,
-			      enum alert *alert, struct err *e)
-{
-	*h = hello_init();
-	for (size_t n = step; n < raw.n + step; n += step) {
-		enum hello_outcome outcome = hello_run(h, bytes_slice(raw, 0, n), alert, e);
+struct answer {
+	struct hello h;
+	enum hello_outcome outcome;
+	enum alert alert;
+	struct err e;
+	size_t after;
+};
 
-		*after = n < raw.n ? n : raw.n;
-		if (outcome != HELLO_MORE)
-			return outcome;
+static void run(struct bytes raw, size_t step, struct answer *a)
+{
+	*a = (struct answer){ .h = hello_init(), .outcome = HELLO_MORE };
+	for (size_t n = step; n < raw.n + step && a->outcome == HELLO_MORE; n += step) {
+		a->outcome = hello_run(&a->h, bytes_slice(raw, 0, n), &a->alert, &a->e);
+		a->after = n < raw.n ? n : raw.n;
 	}
-	return HELLO_MORE;
 }
 
 static void finds_it(struct bytes raw, size_t hello_n, struct bytes message)
@@ -50,18 +53,16 @@ static void finds_it(struct bytes raw, size_t hello_n, struct bytes message)
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
 		AUTO(buf_fini) struct buf joined = buf_init(HELLO_MESSAGE_MAX);
 		struct bytes found = { 0 };
-		enum alert alert = ALERT_CLOSE_NOTIFY;
-		struct err e = { 0 };
-		struct hello h;
-		size_t after;
+		struct answer a;
 
-		if (run(&h, raw, steps[i], &after, &alert, &e) != HELLO_DONE)
-			fail_msg("steps of %zu: %s", steps[i], e.sentence);
-		assert_true(after >= hello_n && after - hello_n < steps[i]);
-		assert_int_equal(h.raw_n, hello_n);
-		assert_int_equal(hello_message(&h, raw, &joined, &found, &e), 0);
+		run(raw, steps[i], &a);
+		if (a.outcome != HELLO_DONE)
+			fail_msg("steps of %zu: %s", steps[i], a.e.sentence);
+		assert_true(a.after >= hello_n && a.after - hello_n < steps[i]);
+		assert_int_equal(a.h.raw_n, hello_n);
+		assert_int_equal(hello_message(&a.h, raw, &joined, &found, &a.e), 0);
 		assert_true(bytes_equal(found, message));
-		if (h.records == 1)
+		if (a.h.records == 1)
 			assert_ptr_equal(found.p, raw.p + RECORD_HEADER_SIZE);
 	}
 }
@@ -134,19 +135,17 @@ static void refuses(const struct refusal *r)
 	static const size_t steps[] = { 1, SIZE_MAX / 4 };
 
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-		enum alert alert = ALERT_CLOSE_NOTIFY;
-		struct err e = { 0 };
-		struct hello h;
-		size_t after = 0;
+		struct answer a;
 
-		assert_int_equal(run(&h, r->raw, steps[i], &after, &alert, &e), r->outcome);
-		assert_int_equal(e.code, ERR_TLS_DECODE);
+		run(r->raw, steps[i], &a);
+		assert_int_equal(a.outcome, r->outcome);
+		assert_int_equal(a.e.code, ERR_TLS_DECODE);
 		if (r->outcome == HELLO_BAD)
-			assert_int_equal(alert, r->alert);
-		if (steps[i] == 1 && after != r->after)
-			fail_msg("%s: seen after %zu bytes", r->what, after);
-		if (!strstr(e.sentence, r->want))
-			fail_msg("%s: %s", r->what, e.sentence);
+			assert_int_equal(a.alert, r->alert);
+		if (steps[i] == 1 && a.after != r->after)
+			fail_msg("%s: seen after %zu bytes", r->what, a.after);
+		if (!strstr(a.e.sentence, r->want))
+			fail_msg("%s: %s", r->what, a.e.sentence);
 	}
 }
 

@@ -87,8 +87,7 @@ static void real_hellos_have_the_known_fingerprints(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
 		AUTO(buf_fini)
-		struct buf ja3 = buf_init(4096),
-			   joined = buf_init(HELLO_MESSAGE_MAX);
+		struct buf ja3 = buf_init(4096), joined = buf_init(HELLO_MESSAGE_MAX);
 		char ja4[JA4_TEXT_MAX], md5[33];
 		struct hello hello = hello_init();
 		struct client_hello h;

@@ -11,7 +11,7 @@ struct server_hello {
 	uint16_t version; /* the chosen one: from supported_versions, else legacy_version */
 	bool retry;	  /* it is a HelloRetryRequest */
 	uint16_t
-		downgrade; /* 0x0303 or 0x0302: the random says a TLS 1.3 server chose that (4.1.3) */
+		downgrade; /* 0x0303, 0x0302: by its random, a TLS 1.3 server talked down to that */
 	struct bytes random;
 	struct bytes session_id;
 	uint16_t cipher;
