@@ -324,10 +324,9 @@ static void put_body(struct text *t, const struct message *m)
 		indent(t, "| ");
 		put_str(&t->w, "(its content coding cannot be undone)\n");
 	}
-	put_block(t, body.data, body.cut);
+	shown = put_block(t, body.data, body.cut);
 	if (body.cut)
-		put_more(t,
-			 decoded || m->body_bytes < body.data.n ? 0 : m->body_bytes - body.data.n);
+		put_more(t, decoded || m->body_bytes < shown ? 0 : m->body_bytes - shown);
 	view_body_fini(&body);
 }
 
