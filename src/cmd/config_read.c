@@ -150,7 +150,7 @@ static int check_rules(const struct config_node *n, const struct config_listener
 	const struct config_node *rules = config_node_find(n, "rules");
 	const struct config_node *rule = rules ? rules->first : NULL;
 
-	for (size_t i = 0; i < l->rule_count; i++, rule = rule->next) {
+	for (size_t i = 0; i < l->rule_count && rule; i++, rule = rule->next) {
 		if (!policy_is_catch_all(&l->rules[i]))
 			continue;
 		if (i + 1 == l->rule_count)

@@ -463,6 +463,7 @@ static int parse_list(struct config_reader *r, const struct config_key *k,
 	size_t size = entries[k->kind].size, i = 0;
 	uint8_t *list;
 
+	assert(entries[k->kind].parse);
 	if (n->kind != CONFIG_NODE_LIST || n->count == 0)
 		return config_value_refuse(k, n, e);
 	list = arena_new(&r->config->arena, n->count, size);
