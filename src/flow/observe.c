@@ -243,6 +243,14 @@ static int start_http1(struct observe *o, struct err *e)
 
 static void feed_mode(struct observe *o, enum flow_dir dir, struct bytes in);
 
+/* The answer that ended HTTP/1.1, when what follows is bytes that belong to no exchange. */
+static void end_answer(struct observe *o, uint64_t stream)
+{
+	struct http_end end = { .dir = HTTP_DOWN, .stream = stream, .grpc_status = -1 };
+
+	on_end(o, &end);
+}
+
 /* HTTP/1.1 gives way to what was agreed; rest are the first bytes of that. */
 static int switch_protocol(struct observe *o, enum flow_dir dir, struct bytes rest, struct err *e)
 {
@@ -263,6 +271,8 @@ static int switch_protocol(struct observe *o, enum flow_dir dir, struct bytes re
 		o->mode = MODE_WEBSOCKET;
 		o->proto = PROTO_WEBSOCKET;
 		status = websocket_new(&options, &o->decoder.websocket, e);
+	} else {
+		end_answer(o, next.stream);
 	}
 	if (status == 0)
 		feed_mode(o, dir, rest);
@@ -332,15 +342,21 @@ static enum looks look_at_client(struct bytes b)
 	return i > 0 && i < SNIFF_MAX && b.p[i] == ' ' ? LOOKS_HTTP1 : LOOKS_OTHER;
 }
 
-/* A server that speaks first speaks HTTP/2 (a SETTINGS frame, shorter than 64 KiB) or no HTTP. */
+/* A server that speaks first speaks HTTP/2 (a SETTINGS frame, shorter than 64 KiB), or says that it
+ * waited too long for a request, or it is no HTTP. */
 static enum looks look_at_server(struct bytes b)
 {
-	static const uint8_t header[] = { 0, 0, 0, 4, 0, 0, 0, 0, 0 };
+	static const uint8_t settings[] = { 0, 0, 0, 4, 0, 0, 0, 0, 0 };
+	struct bytes answer = bytes_str("HTTP/1.");
 
-	for (size_t i = 0; i < b.n && i < sizeof(header); i++)
-		if (b.p[i] != header[i] && i != 1 && i != 2)
+	if (bytes_starts(b, answer))
+		return LOOKS_HTTP1;
+	if (bytes_starts(answer, b))
+		return LOOKS_SHORT;
+	for (size_t i = 0; i < b.n && i < sizeof(settings); i++)
+		if (b.p[i] != settings[i] && i != 1 && i != 2)
 			return LOOKS_OTHER;
-	return b.n < sizeof(header) ? LOOKS_SHORT : LOOKS_HTTP2;
+	return b.n < sizeof(settings) ? LOOKS_SHORT : LOOKS_HTTP2;
 }
 
 static void start_mode(struct observe *o, enum looks looks)

@@ -5,7 +5,9 @@
  * One exchange has one stream number. A request that is answered with 101 and becomes a WebSocket:
  * its head and end (up) as for any request, the head of the answer with PROTO_WEBSOCKET, then
  * chunks of both directions with that stream, and an end of each direction when the connection
- * ends (a second one upwards). PROTO_BYTES is stream 0: chunks only, no heads and no ends. */
+ * ends (a second one upwards). An answer that leads to any other protocol ends at once.
+ * PROTO_BYTES is stream 0: chunks only, no heads and no ends. A message may end (truncated) without
+ * ever having had a head: a stream that was reset before its answer. */
 #ifndef FLOW_OBSERVE_H
 #define FLOW_OBSERVE_H
 

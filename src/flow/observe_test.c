@@ -191,6 +191,46 @@ static void finds_http2_when_the_server_speaks_first(void **state)
 	       "bytes\n");
 }
 
+static void ends_an_answer_that_leads_away_from_http(void **state)
+{
+	static const struct act upgrade[] = {
+		UP("GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n"),
+		DOWN("HTTP/1.1 101 Yes\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\nbar"),
+		UP("GET is no request here"),
+	};
+	static const struct act connect[] = {
+		UP("CONNECT b.test:5 HTTP/1.1\r\n\r\n"),
+		DOWN("HTTP/1.1 200 OK\r\n\r\n"),
+		DOWN("x"),
+	};
+
+	(void)state;
+	EXPECT("", upgrade,
+	       "up 1 http1 GET https://hint.test / 1.1\n"
+	       "  Connection: upgrade\n  Upgrade: foo\nup 1 end 0\n"
+	       "down 1 http1 101 Yes 1.1\n  Connection: upgrade\n  Upgrade: foo\ndown 1 end 0\n"
+	       "down 0 bytes body 3 \"bar\"\n"
+	       "up 0 bytes body 22 \"GET is no request here\"\nbytes\n");
+	EXPECT("", connect,
+	       "up 1 http1 CONNECT https://b.test:5  1.1\nup 1 end 0\n"
+	       "down 1 http1 200 OK 1.1\ndown 1 end 0\n"
+	       "down 0 bytes body 1 \"x\"\nbytes\n");
+}
+
+static void reads_an_answer_to_nothing(void **state)
+{
+	static const struct act acts[] = {
+		DOWN("HTTP/1.1 408 Late\r\nContent-Length: 0\r\n\r\n"),
+	};
+	static const struct act other[] = { DOWN("HTTP/2 is not spoken so"), UP("x") };
+
+	(void)state;
+	EXPECT("", acts, "down 1 http1 408 Late 1.1\n  Content-Length: 0\ndown 1 end 0\nhttp1\n");
+	EXPECT("", other,
+	       "down 0 bytes body 23 \"HTTP/2 is not spoken so\"\n"
+	       "up 0 bytes body 1 \"x\"\nbytes\n");
+}
+
 static void reports_what_is_odd(void **state)
 {
 	static const struct act acts[] = {
@@ -381,6 +421,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(lives_on_as_bytes_when_http_breaks_off),
 		cmocka_unit_test(says_why_http2_cannot_be_followed),
 		cmocka_unit_test(finds_http2_when_the_server_speaks_first),
+		cmocka_unit_test(ends_an_answer_that_leads_away_from_http),
+		cmocka_unit_test(reads_an_answer_to_nothing),
 		cmocka_unit_test(reports_what_is_odd),
 		cmocka_unit_test(makes_no_bodies_that_nobody_wants),
 		cmocka_unit_test(starts_small),

@@ -478,7 +478,7 @@ enum http1_status http1_feed(struct http1 *h, enum http_dir dir, struct bytes in
 			     struct err *e)
 {
 	struct side *side = &h->sides[dir];
-	const uint8_t *p = in.p, *end = in.p + in.n;
+	const uint8_t *p = in.p, *end;
 	struct run r;
 
 	*used = 0;
@@ -488,6 +488,7 @@ enum http1_status http1_feed(struct http1 *h, enum http_dir dir, struct bytes in
 	}
 	if (in.n == 0)
 		return HTTP1_OPEN;
+	end = in.p + in.n;
 	r.h = h;
 	r.side = side;
 	r.dir = dir;

@@ -48,16 +48,20 @@ static void put(struct wire *w, enum http_dir dir, struct bytes b)
 	w->acts[w->count++].end = w->bytes.n;
 }
 
-static void frame(struct wire *w, enum http_dir dir, unsigned type, unsigned flags, uint32_t stream,
-		  struct bytes payload)
+struct frame_head {
+	unsigned type, flags;
+	uint32_t stream;
+};
+
+static void frame(struct wire *w, enum http_dir dir, struct frame_head head, struct bytes payload)
 {
 	struct buf b = buf_init(WIRE_MAX);
 	struct wr wr = wr_init(&b);
 
 	wr_u24(&wr, (uint32_t)payload.n);
-	wr_u8(&wr, (uint8_t)type);
-	wr_u8(&wr, (uint8_t)flags);
-	wr_u32(&wr, stream);
+	wr_u8(&wr, (uint8_t)head.type);
+	wr_u8(&wr, (uint8_t)head.flags);
+	wr_u32(&wr, head.stream);
 	wr_bytes(&wr, payload);
 	assert_int_equal(wr_end(&wr, NULL), 0);
 	put(w, dir, buf_bytes(&b));
@@ -97,17 +101,18 @@ static void headers(struct wire *w, enum http_dir dir, unsigned flags, uint32_t 
 	uint8_t block[8192];
 	size_t n = encode(w, dir, lines, block, sizeof(block));
 
-	frame(w, dir, FRAME2_HEADERS, flags | FRAME2_END_HEADERS, stream, bytes_of(block, n));
+	frame(w, dir, (struct frame_head){ FRAME2_HEADERS, flags | FRAME2_END_HEADERS, stream },
+	      bytes_of(block, n));
 }
 
 static void start(struct wire *w)
 {
 	wire_init(w);
 	put(w, HTTP_UP, bytes_str(HTTP2_PREFACE));
-	frame(w, HTTP_UP, FRAME2_SETTINGS, 0, 0, NOTHING);
-	frame(w, HTTP_DOWN, FRAME2_SETTINGS, 0, 0, NOTHING);
-	frame(w, HTTP_UP, FRAME2_SETTINGS, FRAME2_ACK, 0, NOTHING);
-	frame(w, HTTP_DOWN, FRAME2_SETTINGS, FRAME2_ACK, 0, NOTHING);
+	frame(w, HTTP_UP, (struct frame_head){ FRAME2_SETTINGS, 0, 0 }, NOTHING);
+	frame(w, HTTP_DOWN, (struct frame_head){ FRAME2_SETTINGS, 0, 0 }, NOTHING);
+	frame(w, HTTP_UP, (struct frame_head){ FRAME2_SETTINGS, FRAME2_ACK, 0 }, NOTHING);
+	frame(w, HTTP_DOWN, (struct frame_head){ FRAME2_SETTINGS, FRAME2_ACK, 0 }, NOTHING);
 }
 
 struct play {
@@ -203,8 +208,8 @@ static void reads_a_request_and_its_response(void **state)
 	start(&w);
 	headers(&w, HTTP_UP, FRAME2_END_STREAM, 1, GET "\nb: 1\na: 2\nb: 3");
 	headers(&w, HTTP_DOWN, 0, 1, ":status: 200\ncontent-length: 5");
-	frame(&w, HTTP_DOWN, FRAME2_DATA, 0, 1, TEXT("hel"));
-	frame(&w, HTTP_DOWN, FRAME2_DATA, FRAME2_END_STREAM, 1, TEXT("lo"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_DATA, 0, 1 }, TEXT("hel"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_DATA, FRAME2_END_STREAM, 1 }, TEXT("lo"));
 	expect(&w, "up 1 http2 GET https|a.test|/ 2.0\n  b: 1\n  a: 2\n  b: 3\n"
 		   "up 1 http2 end 0\n"
 		   "down 1 http2 200  2.0\n  content-length: 5\n"
@@ -222,15 +227,18 @@ static void reads_padding_priority_and_continuations(void **state)
 	start(&w);
 	n = encode(&w, HTTP_UP, GET "\nx: y", block, sizeof(block));
 	memcpy(padded + 6, block, 4);
-	frame(&w, HTTP_UP, FRAME2_HEADERS, FRAME2_PADDED | FRAME2_HAS_PRIORITY, 1,
+	frame(&w, HTTP_UP,
+	      (struct frame_head){ FRAME2_HEADERS, FRAME2_PADDED | FRAME2_HAS_PRIORITY, 1 },
 	      bytes_of(padded, 6 + 4 + 3));
-	frame(&w, HTTP_UP, FRAME2_CONTINUATION, 0, 1, NOTHING);
-	frame(&w, HTTP_UP, FRAME2_CONTINUATION, FRAME2_END_HEADERS, 1, bytes_of(block + 4, n - 4));
-	frame(&w, HTTP_UP, FRAME2_DATA, FRAME2_PADDED, 1,
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_CONTINUATION, 0, 1 }, NOTHING);
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_CONTINUATION, FRAME2_END_HEADERS, 1 },
+	      bytes_of(block + 4, n - 4));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_DATA, FRAME2_PADDED, 1 },
 	      TEXT("\x02"
 		   "body\0\0"));
-	frame(&w, HTTP_UP, FRAME2_DATA, FRAME2_PADDED | FRAME2_END_STREAM, 1, TEXT("\x01\0"));
-	frame(&w, HTTP_DOWN, FRAME2_RST_STREAM, 0, 1, TEXT("\0\0\0\1"));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_DATA, FRAME2_PADDED | FRAME2_END_STREAM, 1 },
+	      TEXT("\x01\0"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_RST_STREAM, 0, 1 }, TEXT("\0\0\0\1"));
 	expect(&w, "up 1 http2 GET https|a.test|/ 2.0\n  x: y\n"
 		   "up 1 http2 body \"body\"\n"
 		   "up 1 http2 end 4\n"
@@ -245,7 +253,7 @@ static void reads_trailers_and_interim_answers(void **state)
 	start(&w);
 	headers(&w, HTTP_UP, 0, 1, GET);
 	headers(&w, HTTP_DOWN, 0, 1, ":status: 100");
-	frame(&w, HTTP_UP, FRAME2_DATA, 0, 1, TEXT("x"));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_DATA, 0, 1 }, TEXT("x"));
 	headers(&w, HTTP_UP, FRAME2_END_STREAM, 1, "sum: 1");
 	headers(&w, HTTP_DOWN, 0, 1, ":status: 200");
 	headers(&w, HTTP_DOWN, FRAME2_END_STREAM, 1, "sum: 2\nmore: 3");
@@ -267,9 +275,9 @@ static void tells_interleaved_streams_apart(void **state)
 	headers(&w, HTTP_UP, FRAME2_END_STREAM, 3, GET "two");
 	headers(&w, HTTP_DOWN, 0, 3, ":status: 404");
 	headers(&w, HTTP_DOWN, 0, 1, ":status: 200");
-	frame(&w, HTTP_DOWN, FRAME2_DATA, 0, 3, TEXT("b"));
-	frame(&w, HTTP_DOWN, FRAME2_DATA, FRAME2_END_STREAM, 1, TEXT("a"));
-	frame(&w, HTTP_DOWN, FRAME2_DATA, FRAME2_END_STREAM, 3, TEXT("b"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_DATA, 0, 3 }, TEXT("b"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_DATA, FRAME2_END_STREAM, 1 }, TEXT("a"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_DATA, FRAME2_END_STREAM, 3 }, TEXT("b"));
 	expect(&w, "up 1 http2 GET https|a.test|/one 2.0\nup 1 http2 end 0\n"
 		   "up 3 http2 GET https|a.test|/two 2.0\nup 3 http2 end 0\n"
 		   "down 3 http2 404  2.0\n"
@@ -287,7 +295,8 @@ static void ends_what_is_open_with_the_connection(void **state)
 	headers(&w, HTTP_UP, 0, 1, GET);
 	headers(&w, HTTP_UP, FRAME2_END_STREAM, 3, GET);
 	headers(&w, HTTP_DOWN, 0, 3, ":status: 200");
-	frame(&w, HTTP_DOWN, FRAME2_GOAWAY, 0, 0, TEXT("\0\0\0\3\0\0\0\2bye"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_GOAWAY, 0, 0 },
+	      TEXT("\0\0\0\3\0\0\0\2bye"));
 	expect(&w, "up 1 http2 GET https|a.test|/ 2.0\n"
 		   "up 3 http2 GET https|a.test|/ 2.0\nup 3 http2 end 0\n"
 		   "down 3 http2 200  2.0\n"
@@ -303,10 +312,11 @@ static void ignores_frames_that_crossed_a_reset(void **state)
 	(void)state;
 	start(&w);
 	headers(&w, HTTP_UP, FRAME2_END_STREAM, 1, GET);
-	frame(&w, HTTP_UP, FRAME2_RST_STREAM, 0, 1, TEXT("\0\0\0\x08"));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_RST_STREAM, 0, 1 }, TEXT("\0\0\0\x08"));
 	headers(&w, HTTP_DOWN, 0, 1, ":status: 200\nnew: value");
-	frame(&w, HTTP_DOWN, FRAME2_DATA, FRAME2_END_STREAM, 1, TEXT("late"));
-	frame(&w, HTTP_DOWN, FRAME2_WINDOW_UPDATE, 0, 1, TEXT("\0\0\0\x08"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_DATA, FRAME2_END_STREAM, 1 },
+	      TEXT("late"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_WINDOW_UPDATE, 0, 1 }, TEXT("\0\0\0\x08"));
 	headers(&w, HTTP_UP, FRAME2_END_STREAM, 3, GET);
 	/* The table still knows what the ignored head brought. */
 	headers(&w, HTTP_DOWN, FRAME2_END_STREAM, 3, ":status: 200\nnew: value");
@@ -326,7 +336,8 @@ static void tells_of_pushed_streams(void **state)
 	start(&w);
 	headers(&w, HTTP_UP, FRAME2_END_STREAM, 1, GET);
 	n = encode(&w, HTTP_DOWN, GET "pushed", payload + 4, sizeof(payload) - 4);
-	frame(&w, HTTP_DOWN, FRAME2_PUSH_PROMISE, FRAME2_END_HEADERS, 1, bytes_of(payload, n + 4));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_PUSH_PROMISE, FRAME2_END_HEADERS, 1 },
+	      bytes_of(payload, n + 4));
 	headers(&w, HTTP_DOWN, FRAME2_END_STREAM, 1, ":status: 200");
 	headers(&w, HTTP_DOWN, FRAME2_END_STREAM, 2, ":status: 200");
 	expect(&w, "up 1 http2 GET https|a.test|/ 2.0\nup 1 http2 end 0\n"
@@ -345,8 +356,9 @@ static void frames_grpc_messages(void **state)
 	(void)state;
 	start(&w);
 	headers(&w, HTTP_UP, 0, 1, GRPC);
-	frame(&w, HTTP_UP, FRAME2_DATA, 0, 1, TEXT("\0\0\0\0\2hi\1\0\0"));
-	frame(&w, HTTP_UP, FRAME2_DATA, FRAME2_END_STREAM, 1, TEXT("\0\3xyz\0\0\0\0\0"));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_DATA, 0, 1 }, TEXT("\0\0\0\0\2hi\1\0\0"));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_DATA, FRAME2_END_STREAM, 1 },
+	      TEXT("\0\3xyz\0\0\0\0\0"));
 	headers(&w, HTTP_DOWN, 0, 1, ":status: 200\ncontent-type: application/grpc");
 	headers(&w, HTTP_DOWN, FRAME2_END_STREAM, 1, "grpc-status: 5\ngrpc-message: no");
 	headers(&w, HTTP_UP, FRAME2_END_STREAM, 3, GRPC "+proto");
@@ -374,7 +386,7 @@ static void settings_table(struct wire *w, enum http_dir dir, uint32_t size)
 			       (uint8_t)(size >> 8),
 			       (uint8_t)size };
 
-	frame(w, dir, FRAME2_SETTINGS, 0, 0, bytes_of(payload, 6));
+	frame(w, dir, (struct frame_head){ FRAME2_SETTINGS, 0, 0 }, bytes_of(payload, 6));
 }
 
 /* A request with headers that fill 40 bytes of the table each. */
@@ -398,7 +410,7 @@ static void follows_the_table_size_of_the_other_side(void **state)
 	(void)state;
 	start(&w);
 	settings_table(&w, HTTP_DOWN, 65536);
-	frame(&w, HTTP_UP, FRAME2_SETTINGS, FRAME2_ACK, 0, NOTHING);
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_SETTINGS, FRAME2_ACK, 0 }, NOTHING);
 	nghttp2_hd_deflate_change_table_size(w.encoders[HTTP_UP], 65536);
 	nghttp2_hd_deflate_change_table_size(w.encoders[HTTP_UP], 4096);
 	for (uint32_t i = 0; i < 12; i++)
@@ -407,7 +419,7 @@ static void follows_the_table_size_of_the_other_side(void **state)
 	/* And a smaller one: the encoder says so with its next block. */
 	settings_table(&w, HTTP_DOWN, 100);
 	fill_table(&w, 27, 220, 240);
-	frame(&w, HTTP_UP, FRAME2_SETTINGS, FRAME2_ACK, 0, NOTHING);
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_SETTINGS, FRAME2_ACK, 0 }, NOTHING);
 	nghttp2_hd_deflate_change_table_size(w.encoders[HTTP_UP], 100);
 	fill_table(&w, 29, 0, 20);
 	fill_table(&w, 31, 10, 30);
@@ -440,7 +452,7 @@ static void gives_up_when_a_table_is_larger_than_allowed(void **state)
 	start(&w);
 	fill_table(&w, 1, 0, 20);
 	settings_table(&w, HTTP_DOWN, 0);
-	frame(&w, HTTP_UP, FRAME2_SETTINGS, FRAME2_ACK, 0, NOTHING);
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_SETTINGS, FRAME2_ACK, 0 }, NOTHING);
 	fill_table(&w, 3, 0, 20);
 	expect_fault(&w, ERR_HTTP_DECODE);
 }
@@ -455,10 +467,11 @@ static void follows_a_websocket_within_a_stream(void **state)
 	start(&w);
 	headers(&w, HTTP_UP, 0, 1, WS);
 	headers(&w, HTTP_DOWN, 0, 1, ":status: 200");
-	frame(&w, HTTP_UP, FRAME2_DATA, 0, 1, TEXT("\x81\x82\0\0\0\0hi"));
-	frame(&w, HTTP_DOWN, FRAME2_DATA, 0, 1, TEXT("\x82\1"));
-	frame(&w, HTTP_DOWN, FRAME2_DATA, FRAME2_END_STREAM, 1, TEXT("x\x88\0"));
-	frame(&w, HTTP_UP, FRAME2_DATA, FRAME2_END_STREAM, 1, NOTHING);
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_DATA, 0, 1 }, TEXT("\x81\x82\0\0\0\0hi"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_DATA, 0, 1 }, TEXT("\x82\1"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_DATA, FRAME2_END_STREAM, 1 },
+	      TEXT("x\x88\0"));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_DATA, FRAME2_END_STREAM, 1 }, NOTHING);
 	expect(&w, "up 1 http2 CONNECT https|a|/c protocol=websocket 2.0\n"
 		   "down 1 websocket 200  2.0\n"
 		   "up 1 websocket body op=1 \"hi\" end\n"
@@ -490,7 +503,7 @@ static void says_what_is_unknown_when_it_came_late(void **state)
 	(void)state;
 	wire_init(&w);
 	headers(&w, HTTP_DOWN, 0, 5, ":status: 200");
-	frame(&w, HTTP_DOWN, FRAME2_DATA, FRAME2_END_STREAM, 5, TEXT("abc"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_DATA, FRAME2_END_STREAM, 5 }, TEXT("abc"));
 	headers(&w, HTTP_UP, 0, 7, GET);
 	headers(&w, HTTP_UP, FRAME2_END_STREAM, 7, "trailer: x");
 	expect_with(&w, (struct http2_options){ .late = true },
@@ -517,7 +530,8 @@ static void leaves_out_headers_beyond_the_limit(void **state)
 	n += 256;
 	memset(block + n, 0xbe, 500);
 	n += 500;
-	frame(&w, HTTP_UP, FRAME2_HEADERS, FRAME2_END_HEADERS | FRAME2_END_STREAM, 1,
+	frame(&w, HTTP_UP,
+	      (struct frame_head){ FRAME2_HEADERS, FRAME2_END_HEADERS | FRAME2_END_STREAM, 1 },
 	      bytes_of(block, n));
 	headers(&w, HTTP_DOWN, FRAME2_END_STREAM, 1, ":status: 200");
 	open_play(&p, (struct http2_options){ 0 });
@@ -539,9 +553,11 @@ static void bounds_header_blocks(void **state)
 	(void)state;
 	memset(many, 0x82, sizeof(many)); /* :method: GET */
 	start(&w);
-	frame(&w, HTTP_UP, FRAME2_HEADERS, 0, 1, bytes_of(many, sizeof(many)));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_HEADERS, 0, 1 },
+	      bytes_of(many, sizeof(many)));
 	for (int i = 0; i < HTTP2_BLOCK_MAX / 16384; i++)
-		frame(&w, HTTP_UP, FRAME2_CONTINUATION, 0, 1, bytes_of(many, sizeof(many)));
+		frame(&w, HTTP_UP, (struct frame_head){ FRAME2_CONTINUATION, 0, 1 },
+		      bytes_of(many, sizeof(many)));
 	expect_fault(&w, ERR_LIMIT);
 }
 
@@ -571,7 +587,7 @@ static void bounds_unanswered_settings(void **state)
 	(void)state;
 	start(&w);
 	for (int i = 0; i < 17; i++)
-		frame(&w, HTTP_UP, FRAME2_SETTINGS, 0, 0, NOTHING);
+		frame(&w, HTTP_UP, (struct frame_head){ FRAME2_SETTINGS, 0, 0 }, NOTHING);
 	expect_fault(&w, ERR_LIMIT);
 }
 
@@ -607,7 +623,8 @@ static void refuses_frames_that_break_a_rule(void **state)
 		struct wire w;
 
 		start(&w);
-		frame(&w, HTTP_UP, cases[i].type, cases[i].flags, cases[i].stream,
+		frame(&w, HTTP_UP,
+		      (struct frame_head){ cases[i].type, cases[i].flags, cases[i].stream },
 		      cases[i].payload);
 		expect_fault(&w, ERR_HTTP_DECODE);
 	}
@@ -619,12 +636,13 @@ static void refuses_a_header_block_that_is_torn_apart(void **state)
 
 	(void)state;
 	start(&w);
-	frame(&w, HTTP_UP, FRAME2_HEADERS, 0, 1, TEXT("\x82"));
-	frame(&w, HTTP_UP, FRAME2_PING, 0, 0, TEXT("12345678"));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_HEADERS, 0, 1 }, TEXT("\x82"));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_PING, 0, 0 }, TEXT("12345678"));
 	expect_fault(&w, ERR_HTTP_DECODE);
 	start(&w);
-	frame(&w, HTTP_UP, FRAME2_HEADERS, 0, 1, TEXT("\x82"));
-	frame(&w, HTTP_UP, FRAME2_CONTINUATION, FRAME2_END_HEADERS, 3, TEXT("\x84"));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_HEADERS, 0, 1 }, TEXT("\x82"));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_CONTINUATION, FRAME2_END_HEADERS, 3 },
+	      TEXT("\x84"));
 	expect_fault(&w, ERR_HTTP_DECODE);
 }
 
@@ -656,7 +674,7 @@ static void refuses_what_does_not_begin_as_it_must(void **state)
 	put(&w, HTTP_UP, TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\rX"));
 	expect_fault(&w, ERR_HTTP_DECODE);
 	wire_init(&w);
-	frame(&w, HTTP_DOWN, FRAME2_PING, 0, 0, TEXT("12345678"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_PING, 0, 0 }, TEXT("12345678"));
 	expect_fault(&w, ERR_HTTP_DECODE);
 }
 
@@ -668,13 +686,14 @@ static void allows_larger_frames_when_they_are_announced(void **state)
 	(void)state;
 	start(&w);
 	headers(&w, HTTP_UP, 0, 1, GET);
-	frame(&w, HTTP_UP, FRAME2_DATA, 0, 1, bytes_of(data, sizeof(data)));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_DATA, 0, 1 }, bytes_of(data, sizeof(data)));
 	expect_fault(&w, ERR_HTTP_DECODE);
 	start(&w);
-	frame(&w, HTTP_DOWN, FRAME2_SETTINGS, 0, 0, TEXT("\0\5\0\1\0\0"));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_SETTINGS, 0, 0 }, TEXT("\0\5\0\1\0\0"));
 	headers(&w, HTTP_UP, 0, 1, GET);
-	frame(&w, HTTP_UP, FRAME2_DATA, FRAME2_END_STREAM, 1, bytes_of(data, sizeof(data)));
-	frame(&w, HTTP_DOWN, FRAME2_RST_STREAM, 0, 1, TEXT("\0\0\0\0"));
+	frame(&w, HTTP_UP, (struct frame_head){ FRAME2_DATA, FRAME2_END_STREAM, 1 },
+	      bytes_of(data, sizeof(data)));
+	frame(&w, HTTP_DOWN, (struct frame_head){ FRAME2_RST_STREAM, 0, 1 }, TEXT("\0\0\0\0"));
 	expect(&w, "up 1 http2 GET https|a.test|/ 2.0\n"
 		   "up 1 http2 body 20000 bytes sum=1b0fa905\n"
 		   "up 1 http2 end 20000\ndown 1 http2 end 0 truncated\n");
