@@ -147,6 +147,21 @@ static const char *tried_text(const struct lab *lab)
 	return addr_ip_text(&lab->tried, text);
 }
 
+static void stop_loop(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+static void run_for(struct loop *l, int64_t ns)
+{
+	struct loop_timer *t;
+
+	assert_int_equal(loop_timer_new(l, stop_loop, l, &t, NULL), 0);
+	loop_timer_set(t, ns);
+	loop_run(l);
+	loop_timer_free(t);
+}
+
 /* Listeners on one port of several addresses. */
 
 static int listen_on(const char *literal, uint16_t port, int backlog)
@@ -390,6 +405,8 @@ static const struct fake_dns_rule plain_rules[] = {
 	{ .name = "four.test", .family = ADDR_IP6 },
 	{ .name = "brief.test", .family = ADDR_IP4, .addrs = { "127.0.0.1" }, .ttl_s = 0 },
 	{ .name = "brief.test", .family = ADDR_IP6 },
+	{ .name = "second.test", .family = ADDR_IP4, .addrs = { "127.0.0.1" }, .ttl_s = 1 },
+	{ .name = "second.test", .family = ADDR_IP6 },
 	{ .name = "alias.test",
 	  .family = ADDR_IP4,
 	  .addrs = { "127.0.0.1" },
@@ -440,6 +457,21 @@ static void an_answer_without_a_life_is_not_remembered(void **state)
 	lab_dial(&lab, "brief.test", dead_port());
 	lab_dial(&lab, "brief.test", dead_port());
 	assert_int_equal(fake_dns_count(lab.dns), 4);
+	lab_close(&lab);
+}
+
+static void an_answer_is_forgotten_after_its_life(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_open(&lab, plain_rules);
+	lab_dial(&lab, "second.test", dead_port());
+	lab_dial(&lab, "second.test", dead_port());
+	assert_int_equal(fake_dns_count(lab.dns), 3); /* AAAA twice */
+	run_for(lab.loop, 1100 * MS);
+	lab_dial(&lab, "second.test", dead_port());
+	assert_int_equal(fake_dns_count(lab.dns), 5);
 	lab_close(&lab);
 }
 
@@ -556,6 +588,22 @@ static void goes_on_to_the_next_server_when_the_first_is_dead(void **state)
 	lab_open_with(&lab, plain_rules, &o);
 	assert_int_equal(lab_dial(&lab, "four.test", dead_port()), DIAL_REFUSED);
 	assert_string_equal(lab.allowed, "127.0.0.1 ");
+	lab_close(&lab);
+}
+
+static void a_server_that_cannot_even_be_asked_is_told_later_too(void **state)
+{
+	/* Nobody may send to the broadcast address: c-ares answers from inside the question. */
+	struct resolver_options o = { .dns_servers = "255.255.255.255:53" };
+	struct lab lab;
+	struct resolver *r = NULL;
+
+	(void)state;
+	lab_open(&lab, no_rules);
+	assert_int_equal(resolver_new(lab.loop, &o, &r, NULL), 0);
+	resolver_free(lab.resolver);
+	lab.resolver = r;
+	assert_int_equal(lab_dial(&lab, "four.test", 443), DIAL_DNS_FAILED);
 	lab_close(&lab);
 }
 
@@ -720,6 +768,7 @@ static void a_refused_address_is_passed_over(void **state)
 	assert_int_equal(lab_dial(&lab, "both.test", port_of(four)), DIAL_OK);
 	assert_string_equal(lab.allowed, "::1 127.0.0.3 ");
 	assert_string_equal(tried_text(&lab), "127.0.0.3");
+	assert_string_equal(lab.detail, ""); /* what failed on the way is not told */
 	sock_close(&four);
 	lab_close(&lab);
 }
@@ -735,21 +784,6 @@ static void on_never(void *ctx, enum dial_result r, int fd, const struct addr *t
 	(void)tried;
 	(void)detail;
 	fail_msg("called after dial_cancel");
-}
-
-static void stop_loop(void *ctx)
-{
-	loop_stop(ctx);
-}
-
-static void run_for(struct loop *l, int64_t ns)
-{
-	struct loop_timer *t;
-
-	assert_int_equal(loop_timer_new(l, stop_loop, l, &t, NULL), 0);
-	loop_timer_set(t, ns);
-	loop_run(l);
-	loop_timer_free(t);
 }
 
 static void a_cancelled_dial_is_silent(void **state)
@@ -910,6 +944,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_name_is_never_asked_for),
 		cmocka_unit_test(asks_dns_once_and_remembers),
 		cmocka_unit_test(an_answer_without_a_life_is_not_remembered),
+		cmocka_unit_test(an_answer_is_forgotten_after_its_life),
 		cmocka_unit_test(many_dials_to_one_name_share_its_questions),
 		cmocka_unit_test(follows_aliases),
 		cmocka_unit_test(asks_again_over_tcp_when_the_answer_was_cut_off),
@@ -918,6 +953,7 @@ int main(void)
 		cmocka_unit_test(never_tries_search_domains),
 		cmocka_unit_test(gives_up_on_silent_servers),
 		cmocka_unit_test(goes_on_to_the_next_server_when_the_first_is_dead),
+		cmocka_unit_test(a_server_that_cannot_even_be_asked_is_told_later_too),
 		cmocka_unit_test(refuses_servers_that_are_no_addresses),
 		cmocka_unit_test(prefers_ip6_when_both_answer),
 		cmocka_unit_test(does_not_wait_long_for_an_answer_about_ip6),

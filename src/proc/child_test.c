@@ -299,7 +299,7 @@ static void is_gone_when_its_parent_is(void **state)
 	close(fds[0]);
 }
 
-static int print_and_return(void *ctx)
+static int return_at_once(void *ctx)
 {
 	(void)ctx;
 	return 0;
@@ -310,11 +310,14 @@ static void what_waits_in_stdio_is_written_once(void **state)
 	char path[] = "/tmp/oriel-child-XXXXXX", text[64];
 	int fd = mkstemp(path);
 	FILE *f = fdopen(fd, "w");
+	struct child_options o = {
+		.role = "test", .run = return_at_once, .keep = &fd, .keep_count = 1
+	};
 
 	(void)state;
 	assert_non_null(f);
 	fputs("once\n", f);
-	assert_int_equal(run(print_and_return, NULL), 0);
+	assert_int_equal(wait_for(start(&o)), 0);
 	fclose(f);
 	read_file(path, text, sizeof(text));
 	assert_string_equal(text, "once\n");

@@ -235,7 +235,7 @@ static void makes_a_file_for_secrets_only_where_none_is(void **state)
 	int fd = -1;
 
 	(void)state;
-	umask(0);
+	umask(0777);
 	assert_int_equal(file_make_secret(in_dir("keys"), &fd, &e), 0);
 	umask(022);
 	assert_int_equal(mode_of("keys"), 0600);
