@@ -200,6 +200,8 @@ static void says_what_other_protocol_it_looks_like(void **state)
 	assert_int_equal(hello_run(&h, B("GET / HTTP/1.1\r\n"), &alert, &e), HELLO_NOT_TLS);
 	assert_string_equal(e.sentence, "no TLS: it looks like HTTP");
 	h = hello_init();
+	assert_int_equal(hello_run(&h, B("\x15\x03"), NULL, NULL), HELLO_BAD);
+	h = hello_init();
 	assert_int_equal(hello_run(&h, B("\x80\x2e\x01\x00\x02"), &alert, &e), HELLO_NOT_TLS);
 	assert_string_equal(e.sentence, "no TLS: it looks like an SSLv2 ClientHello");
 }

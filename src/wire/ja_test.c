@@ -287,6 +287,62 @@ static void counts_stop_at_99_and_lists_at_their_limit(void **state)
 	}
 }
 
+static void other_versions_are_shown_as_00(void **state)
+{
+	struct hello_start s = hello_start_usual();
+	struct hello_make m = { 0 };
+	char ja4[JA4_TEXT_MAX];
+	struct client_hello h;
+
+	(void)state;
+	hello_make_begin(&m, &s);
+	hello_make_extensions(&m);
+	hello_make_add(&m, EXTENSION_SUPPORTED_VERSIONS, B("\x02\x7f\x1c"));
+	assert_int_equal(client_hello_parse(hello_make_end(&m), &h, NULL, NULL), 0);
+	assert_int_equal(ja4_write(&h, 't', sha256, ja4, NULL), 0);
+	assert_memory_equal(ja4, "t00i0301", 8);
+	buf_fini(&m.b);
+}
+
+static void too_many_extensions_have_no_fingerprint(void **state)
+{
+	struct hello_start s = hello_start_usual();
+	AUTO(buf_fini) struct buf ja3 = buf_init(1 << 16);
+	struct hello_make m = { 0 };
+	char ja4[JA4_TEXT_MAX];
+	struct client_hello h;
+	struct err e = { 0 };
+
+	(void)state;
+	hello_make_begin(&m, &s);
+	hello_make_extensions(&m);
+	for (uint16_t i = 0; i <= JA_CODES_MAX; i++)
+		hello_make_add(&m, (uint16_t)(0x4000 + i), B(""));
+	assert_int_equal(client_hello_parse(hello_make_end(&m), &h, NULL, NULL), 0);
+	assert_int_equal(ja4_write(&h, 't', sha256, ja4, &e), -1);
+	assert_int_equal(e.code, ERR_LIMIT);
+	assert_int_equal(ja3_write(&h, &ja3, &e), -1);
+	assert_int_equal(e.code, ERR_LIMIT);
+	buf_fini(&m.b);
+}
+
+static void ja3_stops_at_any_limit(void **state)
+{
+	AUTO(buf_fini) struct buf whole = buf_init(4096);
+	struct client_hello h;
+	struct hello_make m;
+
+	(void)state;
+	make_foxio_example(&m, true, &h);
+	assert_int_equal(ja3_write(&h, &whole, NULL), 0);
+	for (size_t max = 0; max < whole.n; max++) {
+		AUTO(buf_fini) struct buf out = buf_init(max);
+
+		assert_int_equal(ja3_write(&h, &out, NULL), -1);
+	}
+	buf_fini(&m.b);
+}
+
 static void a_failing_hash_and_a_full_buffer_are_told(void **state)
 {
 	AUTO(buf_fini) struct buf small = buf_init(20);
@@ -314,6 +370,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ja3_leaves_grease_out),
 		cmocka_unit_test(alpn_is_shown_by_its_first_and_last_character),
 		cmocka_unit_test(counts_stop_at_99_and_lists_at_their_limit),
+		cmocka_unit_test(other_versions_are_shown_as_00),
+		cmocka_unit_test(too_many_extensions_have_no_fingerprint),
+		cmocka_unit_test(ja3_stops_at_any_limit),
 		cmocka_unit_test(a_failing_hash_and_a_full_buffer_are_told),
 	};
 

@@ -226,6 +226,21 @@ static void patterns_match_what_they_say(void **state)
 	assert_true(matches("*", NULL));
 }
 
+static void a_pattern_that_no_name_can_match_is_refused(void **state)
+{
+	char text[NAME_MAX_BYTES + 2] = "*.";
+	struct name_pattern p;
+	struct err e = { 0 };
+
+	(void)state;
+	memset(text + 2, 'a', NAME_MAX_BYTES);
+	for (size_t i = 65; i < sizeof(text); i += 64)
+		text[i] = '.';
+	assert_int_equal(name_pattern_parse(bytes_of(text, 253), &p, NULL), 0);
+	assert_int_equal(name_pattern_parse(bytes_of(text, 254), &p, &e), -1);
+	assert_non_null(strstr(e.sentence, "no name is long enough"));
+}
+
 static void says_what_is_wrong_with_a_pattern(void **state)
 {
 	static const struct {
@@ -267,6 +282,7 @@ int main(void)
 		cmocka_unit_test(a_host_is_a_name_or_an_address),
 		cmocka_unit_test(reads_authorities),
 		cmocka_unit_test(patterns_match_what_they_say),
+		cmocka_unit_test(a_pattern_that_no_name_can_match_is_refused),
 		cmocka_unit_test(says_what_is_wrong_with_a_pattern),
 	};
 

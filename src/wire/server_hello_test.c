@@ -231,6 +231,11 @@ static void reads_encrypted_extensions(void **state)
 		assert_int_equal(encrypted_extensions_parse(bytes_slice(whole, 0, n), &x, NULL,
 							    NULL),
 				 -1);
+	/* Two bytes of extensions less than it says. */
+	assert_int_equal(encrypted_extensions_parse(B("\x08\x00\x00\x04\x00\x04\x00\x00"), &x,
+						    &alert, NULL),
+			 -1);
+	assert_int_equal(alert, ALERT_DECODE_ERROR);
 	whole = make(&twice, HANDSHAKE_ENCRYPTED_EXTENSIONS, B(""), B("\0\0\0\0\0\0\0\0"));
 	assert_int_equal(encrypted_extensions_parse(whole, &x, &alert, NULL), -1);
 	assert_int_equal(alert, ALERT_ILLEGAL_PARAMETER);
