@@ -453,6 +453,11 @@ enum flow_proto observe_proto(const struct observe *o)
 	return o->grpc && o->proto == PROTO_HTTP2 ? PROTO_GRPC : o->proto;
 }
 
+size_t observe_waiting(const struct observe *o)
+{
+	return o->mode == MODE_HTTP1 && o->decoder.http1 ? http1_waiting(o->decoder.http1) : 0;
+}
+
 uint64_t observe_bytes(const struct observe *o, enum flow_dir dir)
 {
 	return o->bytes[dir];

@@ -38,6 +38,9 @@ void observe_end(struct observe *o, enum flow_dir dir, bool clean, int64_t wall_
 		 int64_t mono_ns);
 /* PROTO_UNKNOWN before the first bytes are understood; PROTO_GRPC once a call was seen. */
 enum flow_proto observe_proto(const struct observe *o);
+/* HTTP/1.1 requests that wait for the head of their final answer. After an Upgrade or CONNECT request
+ * 0 means that it was decided: observe_proto is PROTO_HTTP1 still when it was refused. */
+size_t observe_waiting(const struct observe *o);
 uint64_t observe_bytes(const struct observe *o, enum flow_dir dir);
 /* Why the flow became bytes in the midst of HTTP, one sentence; NULL when it did not. Bytes from
  * the start, because they did not look like HTTP, are no fault. */

@@ -231,6 +231,34 @@ static void reads_an_answer_to_nothing(void **state)
 	       "up 0 bytes body 1 \"x\"\nbytes\n");
 }
 
+/* What a rewriter needs to know, which waits after an Upgrade. */
+static void says_whether_an_upgrade_was_decided(void **state)
+{
+	static const char ask[] = "GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n";
+	struct watch w;
+	struct observe *o;
+
+	(void)state;
+	watch_init(&w, EV_HEADS);
+	o = observe_on(&w, "");
+	assert_int_equal(observe_waiting(o), 0);
+	feed_cut(o, DIR_UP, bytes_str(ask), SIZE_MAX);
+	assert_int_equal(observe_waiting(o), 1);
+	feed_cut(o, DIR_DOWN, bytes_str("HTTP/1.1 103 Hint\r\n\r\nHTTP/1.1 200"), SIZE_MAX);
+	assert_int_equal(observe_waiting(o), 1);
+	feed_cut(o, DIR_DOWN, bytes_str(" OK\r\nContent-Length: 0\r\n\r\n"), SIZE_MAX);
+	assert_int_equal(observe_waiting(o), 0);
+	assert_int_equal(observe_proto(o), PROTO_HTTP1);
+	feed_cut(o, DIR_UP, bytes_str(ask), SIZE_MAX);
+	feed_cut(o, DIR_DOWN,
+		 bytes_str("HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n"),
+		 SIZE_MAX);
+	assert_int_equal(observe_waiting(o), 0);
+	assert_int_equal(observe_proto(o), PROTO_BYTES);
+	observe_free(o);
+	watch_fini(&w);
+}
+
 static void reports_what_is_odd(void **state)
 {
 	static const struct act acts[] = {
@@ -423,6 +451,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(finds_http2_when_the_server_speaks_first),
 		cmocka_unit_test(ends_an_answer_that_leads_away_from_http),
 		cmocka_unit_test(reads_an_answer_to_nothing),
+		cmocka_unit_test(says_whether_an_upgrade_was_decided),
 		cmocka_unit_test(reports_what_is_odd),
 		cmocka_unit_test(makes_no_bodies_that_nobody_wants),
 		cmocka_unit_test(starts_small),

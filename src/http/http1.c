@@ -533,6 +533,11 @@ struct bytes http1_pending(const struct http1 *h, enum http_dir dir)
 	return kept ? buf_bytes(&kept->text) : bytes_of(NULL, 0);
 }
 
+size_t http1_waiting(const struct http1 *h)
+{
+	return h->count;
+}
+
 bool http1_seen(const struct http1 *h)
 {
 	return h->seen;

@@ -33,6 +33,8 @@ enum http1_status http1_feed(struct http1 *h, enum http_dir dir, struct bytes in
 void http1_end(struct http1 *h, enum http_dir dir, bool clean);
 /* The bytes held of a head that is not complete yet; also after http1_end. */
 struct bytes http1_pending(const struct http1 *h, enum http_dir dir);
+/* Requests whose final answer's head has not come yet. */
+size_t http1_waiting(const struct http1 *h);
 /* Whether any head was read completely. */
 bool http1_seen(const struct http1 *h);
 
