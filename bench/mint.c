@@ -1,6 +1,5 @@
 /* What a mimic certificate costs, all in: reading the origin, writing the TBS, signing it. One
  * thread, leaf keys from a pool. Prints one JSON line for each type of authority. */
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -54,32 +53,16 @@ static struct test_cert make_origin(size_t i, const struct test_cert *by)
 
 static struct authority *make_authority(const char *key)
 {
-	static const struct test_extension extensions[] = {
-		{ "basicConstraints", "critical,CA:TRUE" },
-		{ "keyUsage", "critical,keyCertSign" },
-		{ "subjectKeyIdentifier", "hash" },
-	};
-	struct test_options o = { .cn = "bench CA",
-				  .key = key,
-				  .not_before = TEST_NOW,
-				  .not_after = TEST_NOW + TEST_DAY,
-				  .extensions = extensions,
-				  .count = ARRAY_LEN(extensions) };
-	struct test_cert ca = test_cert_make(&o);
-	BIO *cert = BIO_new(BIO_s_mem()), *pkcs8 = BIO_new(BIO_s_mem());
+	struct test_cert ca = test_signer_make("bench CA", key);
+	struct buf cert = buf_init(10000), pkcs8 = buf_init_secret(10000);
 	struct authority *a = NULL;
 	struct err e = { 0 };
-	char *c, *k;
-	long cn, kn;
 
-	PEM_write_bio_X509(cert, ca.x);
-	PEM_write_bio_PKCS8PrivateKey(pkcs8, ca.key, NULL, NULL, 0, NULL, NULL);
-	cn = BIO_get_mem_data(cert, &c);
-	kn = BIO_get_mem_data(pkcs8, &k);
-	if (authority_new(bytes_of(c, (size_t)cn), bytes_of(k, (size_t)kn), &a, &e) < 0)
+	test_cert_pem(&ca, &cert, &pkcs8);
+	if (authority_new(buf_bytes(&cert), buf_bytes(&pkcs8), &a, &e) < 0)
 		die(&e);
-	BIO_free(cert);
-	BIO_free(pkcs8);
+	buf_fini(&cert);
+	buf_fini(&pkcs8);
 	test_cert_fini(&ca);
 	return a;
 }

@@ -274,6 +274,8 @@ static int check_authority(const struct authority *a, struct err *e)
 
 	if (c->version != 3 || !c->is_ca)
 		return FAIL(e, CERT, "authority: its certificate is no CA");
+	if (name_is_empty(c->subject))
+		return FAIL(e, CERT, "authority: its certificate has no name");
 	if ((c->has & CERT_HAS_KEY_USAGE) && !(c->key_usage & 1u << USAGE_KEY_CERT_SIGN))
 		return FAIL(e, CERT, "authority: its key usage lacks keyCertSign");
 	x = d2i_X509(NULL, &p, (long)c->der.n);

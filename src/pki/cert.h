@@ -129,6 +129,11 @@ static inline bool cert_is_self_issued(const struct cert *c)
 /* Is this, whole, a Name (RFC 5280, 4.1.2.4), its strings readable by their types? */
 bool name_is_valid(struct bytes name);
 
+static inline bool name_is_empty(struct bytes name)
+{
+	return name.n <= 2;
+}
+
 /* One line of text for a person, through the escaper, NUL at the end, cut off with "..." when too
  * long. Each returns out. */
 /* "CN=a.example,O=Acme\, Inc.,C=US" (RFC 4514, with the order of the certificate reversed);

@@ -118,25 +118,36 @@ static int on_complaint(int ok, X509_STORE_CTX *ctx)
 	return 1;
 }
 
-/* False when no certificate can match such a name. */
-static bool set_name(X509_VERIFY_PARAM *param, struct bytes name)
+/* May a certificate match this host name at all? A leading dot would match every name below it, and
+ * an empty name all; libcrypto refuses a NUL. */
+static bool is_matchable(struct bytes host)
 {
+	return host.n && host.p[0] != '.' && bytes_index(host, 0) == host.n;
+}
+
+static int set_name(X509_VERIFY_PARAM *param, const struct judge_request *req, struct inquest *q)
+{
+	struct bytes name = req->name;
 	struct addr a;
 
 	if (name.n == 0)
-		return true;
+		return 1;
 	if (addr_parse_ip(name, 0, &a))
-		return X509_VERIFY_PARAM_set1_ip(param, addr_ip(&a).p, addr_ip(&a).n) == 1;
+		return X509_VERIFY_PARAM_set1_ip(param, addr_ip(&a).p, addr_ip(&a).n);
 	if (name.p[name.n - 1] == '.')
 		name.n--;
+	if (!is_matchable(name)) {
+		complain(q, VERIFY_WRONG_NAME,
+			 (struct complaint){ X509_V_ERR_HOSTNAME_MISMATCH, 0, req->leaf });
+		return 1;
+	}
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
 						       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	/* A leading dot would match every name below; an empty one would match all. */
-	return name.n && name.p[0] != '.' &&
-	       X509_VERIFY_PARAM_set1_host(param, (const char *)name.p, name.n) == 1;
+	return X509_VERIFY_PARAM_set1_host(param, (const char *)name.p, name.n);
 }
 
-static void set_up(X509_STORE_CTX *ctx, const struct judge_request *req, struct inquest *q)
+/* 1, or 0 when libcrypto has no memory. */
+static int set_up(X509_STORE_CTX *ctx, const struct judge_request *req, struct inquest *q)
 {
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
 
@@ -146,11 +157,9 @@ static void set_up(X509_STORE_CTX *ctx, const struct judge_request *req, struct 
 	X509_VERIFY_PARAM_set_depth(param, PATH_DEPTH_MAX);
 	X509_VERIFY_PARAM_set_auth_level(param, req->auth_level);
 	X509_VERIFY_PARAM_set_time(param, (time_t)req->now_s);
-	if (!set_name(param, req->name))
-		complain(q, VERIFY_WRONG_NAME,
-			 (struct complaint){ X509_V_ERR_HOSTNAME_MISMATCH, 0, req->leaf });
 	X509_STORE_CTX_set_app_data(ctx, q);
 	X509_STORE_CTX_set_verify_cb(ctx, on_complaint);
+	return set_name(param, req, q);
 }
 
 /* Narrows the time in which all issuers of the path are valid. */
@@ -209,7 +218,8 @@ static int run(X509_STORE_CTX *ctx, const struct judge_request *req, struct judg
 	struct inquest q = { 0 };
 	int error;
 
-	set_up(ctx, req, &q);
+	if (set_up(ctx, req, &q) != 1)
+		return FAIL(e, NOMEM, "verifying a chain");
 	if (X509_verify_cert(ctx) <= 0) {
 		/* The callback objects to nothing: it was stopped by something else. */
 		error = X509_STORE_CTX_get_error(ctx);

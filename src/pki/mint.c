@@ -69,7 +69,7 @@ static struct der_mark extension_begin(struct wr *w, struct bytes oid, bool crit
 static void put_copy(struct mint *m, const struct cert_extension *x)
 {
 	/* RFC 5280, 4.2.1.6: the only name there is has to be critical. */
-	bool alone = oid_is(x->oid, oid_san) && m->origin.subject.n == 2;
+	bool alone = oid_is(x->oid, oid_san) && name_is_empty(m->origin.subject);
 	struct der_mark seq = extension_begin(&m->w, x->oid, x->critical || alone);
 
 	der_put(&m->w, DER_OCTET_STRING, x->value);

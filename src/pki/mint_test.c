@@ -1,6 +1,5 @@
 #include "pki/mint.h"
 
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -470,95 +469,6 @@ static void the_nearest_kind_of_key_is_chosen(void **state)
 	assert_int_equal(mimic_key_kind(B("rubbish"), NULL, NULL), KEY_P256);
 }
 
-static void keys_go_out_and_come_back(void **state)
-{
-	struct key_pair again;
-	struct err e = { 0 };
-
-	(void)state;
-	assert_int_equal(key_pair_load(buf_bytes(&pool[KEY_P384].pkcs8), &again, &e), 0);
-	assert_int_equal(again.kind, KEY_P384);
-	assert_true(again.pkcs8.secret);
-	assert_true(bytes_equal(buf_bytes(&again.spki), buf_bytes(&pool[KEY_P384].spki)));
-	key_pair_fini(&again);
-	assert_int_equal(key_pair_load(B("nonsense"), &again, &e), -1);
-	assert_int_equal(e.code, ERR_KEY);
-	assert_int_equal(key_pair_load(B(""), &again, &e), -1);
-	assert_int_equal(key_pair_load(B("\x30\x03\x02\x01\x00"), &again, &e), -1);
-	assert_string_equal(key_kind_text(KEY_RSA3072), "RSA 3072");
-}
-
-static void the_root_is_what_it_should_be(void **state)
-{
-	struct cert c;
-	struct bytes rest;
-	struct bytes oid;
-	char text[100];
-
-	(void)state;
-	assert_int_equal(cert_parse(authority_cert_der(root), &c, NULL), 0);
-	assert_string_equal(name_text(c.subject, text, sizeof(text)),
-			    "CN=oriel bump CA host.example 2024-06-01,O=oriel");
-	assert_true(cert_is_self_issued(&c) && c.is_ca && c.path_length == 0);
-	assert_true(c.has & CERT_HAS_PATH_LENGTH);
-	assert_int_equal(c.key_usage, 1u << USAGE_KEY_CERT_SIGN | 1u << USAGE_CRL_SIGN);
-	assert_int_equal(c.not_after, TEST_NOW + 730 * (int64_t)TEST_DAY);
-	assert_true(c.not_before < TEST_NOW && c.not_before > TEST_NOW - TEST_DAY);
-	rest = c.eku;
-	assert_true(eku_next(&rest, &oid) && rest.n == 0);
-	assert_string_equal(cert_key_text(&c.key, text, sizeof(text)), "EC P-256");
-	assert_int_equal(cert_parse(authority_cert_der(twin), &c, NULL), 0);
-	assert_string_equal(name_text(c.subject, text, sizeof(text)),
-			    "CN=oriel bump CA host.example 2024-06-01 (untrusted),O=oriel");
-}
-
-static void a_host_name_is_cleaned_and_cut(void **state)
-{
-	static const char wild[] =
-		"a\"\n\xff,b.a-very-long-host-name.with.many.labels.example.test";
-	struct authority *a = root_of(wild);
-	struct cert c;
-	char text[200];
-
-	(void)state;
-	assert_int_equal(cert_parse(authority_cert_der(a), &c, NULL), 0);
-	assert_string_equal(name_short_text(c.subject, text, sizeof(text)),
-			    "oriel bump CA a----b.a-very-long-host-name.with.many. 2024-06-01");
-	authority_free(a);
-}
-
-static void pem_of(const struct test_cert *t, struct buf *cert, struct buf *key)
-{
-	BIO *b = BIO_new(BIO_s_mem());
-	char *p;
-	long n;
-
-	assert_int_equal(PEM_write_bio_X509(b, t->x), 1);
-	n = BIO_get_mem_data(b, &p);
-	assert_int_equal(buf_add(cert, bytes_of(p, (size_t)n), NULL), 0);
-	(void)BIO_reset(b);
-	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(b, t->key, NULL, NULL, 0, NULL, NULL), 1);
-	n = BIO_get_mem_data(b, &p);
-	assert_int_equal(buf_add(key, bytes_of(p, (size_t)n), NULL), 0);
-	BIO_free(b);
-}
-
-static struct test_cert ca_with_key(const char *key)
-{
-	static const struct test_extension extensions[] = {
-		{ "basicConstraints", "critical,CA:TRUE" },
-		{ "keyUsage", "critical,keyCertSign" },
-		{ "subjectKeyIdentifier", "hash" },
-	};
-	struct test_options o = { .cn = "our own CA",
-				  .key = key,
-				  .not_after = TEST_NOW + TEST_DAY,
-				  .extensions = extensions,
-				  .count = 3 };
-
-	return test_cert_make(&o);
-}
-
 static void every_type_of_authority_signs_what_libcrypto_accepts(void **state)
 {
 	static const char *const keys[] = { "P-256", "P-384", "P-521", "RSA 2048" };
@@ -566,12 +476,12 @@ static void every_type_of_authority_signs_what_libcrypto_accepts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		struct test_cert ca = ca_with_key(keys[i]);
+		struct test_cert ca = test_signer_make("our own CA", keys[i]);
 		struct buf cert = buf_init(10000), key = buf_init_secret(10000);
 		struct authority *a = NULL;
 		struct mimic m;
 
-		pem_of(&ca, &cert, &key);
+		test_cert_pem(&ca, &cert, &key);
 		assert_int_equal(authority_new(buf_bytes(&cert), buf_bytes(&key), &a, NULL), 0);
 		m = mint(test_cert_der(&leaf), a, KEY_P256);
 		assert_int_equal(strict_verdict(&m, a, "a.example"), X509_V_OK);
@@ -582,47 +492,6 @@ static void every_type_of_authority_signs_what_libcrypto_accepts(void **state)
 		test_cert_fini(&ca);
 	}
 	test_cert_fini(&leaf);
-}
-
-static void check_refused_authority(const struct test_cert *cert_of, const struct test_cert *key_of,
-				    enum err_code code, const char *sentence)
-{
-	AUTO(buf_fini) struct buf cert = buf_init(10000), key = buf_init_secret(10000);
-	AUTO(buf_fini) struct buf unused = buf_init(10000), unused2 = buf_init_secret(10000);
-	struct authority *a = NULL;
-	struct err e = { 0 };
-
-	pem_of(cert_of, &cert, &unused2);
-	pem_of(key_of, &unused, &key);
-	assert_int_equal(authority_new(buf_bytes(&cert), buf_bytes(&key), &a, &e), -1);
-	assert_null(a);
-	assert_int_equal(e.code, code);
-	assert_non_null(strstr(e.sentence, sentence));
-	buf_fini(&key);
-	buf_fini(&unused);
-	buf_fini(&unused2);
-}
-
-static void authorities_that_cannot_sign_are_refused(void **state)
-{
-	struct test_cert ca = ca_with_key("P-256"), other = ca_with_key("P-256");
-	struct test_cert leaf = test_leaf_make("a.example", NULL);
-	struct test_cert weak = ca_with_key("RSA 1024"), edwards = ca_with_key("ED25519");
-	struct authority *a = NULL;
-	struct err e = { 0 };
-
-	(void)state;
-	check_refused_authority(&ca, &other, ERR_KEY, "the key is not the certificate's");
-	check_refused_authority(&leaf, &leaf, ERR_CERT, "is no CA");
-	check_refused_authority(&weak, &weak, ERR_KEY, "1024 bits");
-	check_refused_authority(&edwards, &edwards, ERR_KEY, "does not sign here");
-	assert_int_equal(authority_new(B(""), B(""), &a, &e), -1);
-	assert_int_equal(e.code, ERR_KEY);
-	test_cert_fini(&ca);
-	test_cert_fini(&other);
-	test_cert_fini(&leaf);
-	test_cert_fini(&weak);
-	test_cert_fini(&edwards);
 }
 
 static void *mint_often(void *arg)
@@ -660,31 +529,6 @@ static void threads_share_an_authority(void **state)
 	test_cert_fini(&t);
 }
 
-static void an_authority_survives_every_failing_allocation(void **state)
-{
-	int done = -1;
-
-	(void)state;
-	for (size_t at = 1; done < 0; at++) {
-		struct buf cert = buf_init(10000), key = buf_init_secret(10000);
-		struct authority *a = NULL, *t = NULL;
-
-		mem_fail_at(at);
-		done = authority_make_root("h", TEST_NOW, &cert, &key, NULL);
-		if (done < 0)
-			assert_true(cert.n == 0 && key.n == 0);
-		if (done == 0)
-			done = authority_new(buf_bytes(&cert), buf_bytes(&key), &a, NULL);
-		if (done == 0)
-			done = authority_new_twin(a, TEST_NOW, &t, NULL);
-		mem_fail_at(0);
-		authority_free(a);
-		authority_free(t);
-		buf_fini(&cert);
-		buf_fini(&key);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -700,13 +544,8 @@ int main(void)
 		cmocka_unit_test(a_full_buffer_and_no_memory_are_reported),
 		cmocka_unit_test(notes_are_bounded),
 		cmocka_unit_test(the_nearest_kind_of_key_is_chosen),
-		cmocka_unit_test(keys_go_out_and_come_back),
-		cmocka_unit_test(the_root_is_what_it_should_be),
-		cmocka_unit_test(a_host_name_is_cleaned_and_cut),
 		cmocka_unit_test(every_type_of_authority_signs_what_libcrypto_accepts),
-		cmocka_unit_test(authorities_that_cannot_sign_are_refused),
 		cmocka_unit_test(threads_share_an_authority),
-		cmocka_unit_test(an_authority_survives_every_failing_allocation),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

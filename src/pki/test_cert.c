@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <openssl/ec.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -108,6 +109,44 @@ struct test_cert test_leaf_make(const char *dns, const struct test_cert *by)
 
 	snprintf(san, sizeof(san), "DNS:%s", dns);
 	return test_cert_make(&o);
+}
+
+struct test_cert test_signer_make(const char *cn, const char *key)
+{
+	static const struct test_extension extensions[] = {
+		{ "basicConstraints", "critical,CA:TRUE" },
+		{ "keyUsage", "critical,keyCertSign" },
+		{ "subjectKeyIdentifier", "hash" },
+	};
+	struct test_options o = { .cn = cn,
+				  .key = key,
+				  .not_before = TEST_NOW - TEST_DAY,
+				  .not_after = TEST_NOW + TEST_DAY,
+				  .extensions = extensions,
+				  .count = ARRAY_LEN(extensions) };
+
+	return test_cert_make(&o);
+}
+
+static void add_all(BIO *from, struct buf *to)
+{
+	char *p;
+	long n = BIO_get_mem_data(from, &p);
+
+	if (buf_add(to, bytes_of(p, (size_t)n), NULL) < 0)
+		abort();
+	(void)BIO_reset(from);
+}
+
+void test_cert_pem(const struct test_cert *c, struct buf *cert, struct buf *key)
+{
+	BIO *b = BIO_new(BIO_s_mem());
+
+	PEM_write_bio_X509(b, c->x);
+	add_all(b, cert);
+	PEM_write_bio_PKCS8PrivateKey(b, c->key, NULL, NULL, 0, NULL, NULL);
+	add_all(b, key);
+	BIO_free(b);
 }
 
 void test_cert_fini(struct test_cert *c)

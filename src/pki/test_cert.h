@@ -5,7 +5,7 @@
 
 #include <openssl/x509.h>
 
-#include "base/bytes.h"
+#include "base/buf.h"
 
 struct test_cert {
 	EVP_PKEY *key;
@@ -41,6 +41,10 @@ struct test_cert test_cert_make(const struct test_options *o);
 struct test_cert test_ca_make(const char *cn, const struct test_cert *by);
 /* A server's certificate for one DNS name, 30 days before and after TEST_NOW. */
 struct test_cert test_leaf_make(const char *dns, const struct test_cert *by);
+/* A root that is valid for a day, with a key as in test_options. */
+struct test_cert test_signer_make(const char *cn, const char *key);
+/* Appends it and its key (PKCS#8) as PEM. */
+void test_cert_pem(const struct test_cert *c, struct buf *cert, struct buf *key);
 void test_cert_fini(struct test_cert *c);
 static inline struct bytes test_cert_der(const struct test_cert *c)
 {

@@ -11,7 +11,9 @@ int trust_new(struct bytes pem, struct trust **out, size_t *count, size_t *skipp
 	      struct err *e) MUST_CHECK;
 struct trust *trust_ref(struct trust *t);
 void trust_free(struct trust *t);
-/* The roots in it never accept this one (our own bump root), even when the file has it. */
+/* No path over this certificate's key (our own bump root's) is accepted, even when the file has it.
+ * Before the set is shared with other threads; at most 16. Fails with ERR_DER, ERR_CERT, ERR_LIMIT,
+ * ERR_NOMEM. */
 int trust_exclude(struct trust *t, struct bytes der, struct err *e) MUST_CHECK;
 
 enum verify_result {
@@ -40,7 +42,7 @@ struct verdict {
 		result; /* the first that matters: unreadable, issuer, then purpose, weak, dates, name */
 	unsigned
 		faults; /* 1u << each result that holds, so that "expired and wrong name" can be told */
-	char reason[200]; /* one sentence, escaped */
+	char reason[200]; /* one sentence, escaped; with VERIFY_OK it names the root */
 	bool completed; /* intermediates that the server did not send were added from those seen before */
 };
 
