@@ -16,6 +16,7 @@ struct stage {
 	enum coding coding;
 	bool begun;    /* an input byte came */
 	bool done;     /* the end of the coding was seen */
+	bool closed;   /* gzip: no other member follows */
 	bool zlibbed;  /* z is in use */
 	uint8_t first; /* deflate: the first byte, until the second tells the form */
 	bool have_first;
@@ -184,12 +185,14 @@ static void stage_output(struct body *b, size_t at, struct bytes data)
 	s->out += data.n;
 }
 
-/* RFC 1952, 2.2: members follow each other; other bytes after one are ignored. */
-static bool next_member(struct stage *s)
+/* RFC 1952, 2.2: members follow each other. When the byte behind one does not begin another, it and
+ * all that follows are ignored. */
+static bool next_member(struct stage *s, struct bytes in)
 {
-	if (s->coding != CODING_GZIP || s->z.avail_in == 0 || *s->z.next_in != 0x1f)
+	if (s->coding != CODING_GZIP || in.n == 0 || s->closed)
 		return false;
-	return inflateReset(&s->z) == Z_OK;
+	s->closed = in.p[0] != 0x1f;
+	return !s->closed && inflateReset(&s->z) == Z_OK;
 }
 
 static void run_zlib(struct body *b, size_t at, struct bytes in)
@@ -205,7 +208,8 @@ static void run_zlib(struct body *b, size_t at, struct bytes in)
 		s->z.avail_out = sizeof(out);
 		status = inflate(&s->z, Z_NO_FLUSH);
 		stage_output(b, at, bytes_of(out, sizeof(out) - s->z.avail_out));
-		if (status == Z_STREAM_END && !next_member(s)) {
+		if (status == Z_STREAM_END &&
+		    !next_member(s, bytes_of(s->z.next_in, s->z.avail_in))) {
 			s->done = true;
 			return;
 		}
@@ -296,12 +300,9 @@ static void run_stage(struct body *b, size_t at, struct bytes in)
 	s->begun = true;
 	switch (s->coding) {
 	case CODING_GZIP:
-		if (s->done) {
-			/* The next member may begin just here. */
-			if (in.p[0] != 0x1f || inflateReset(&s->z) != Z_OK)
-				return;
-			s->done = false;
-		}
+		if (s->done && !next_member(s, in))
+			return;
+		s->done = false;
 		run_zlib(b, at, in);
 		break;
 	case CODING_DEFLATE:
