@@ -74,12 +74,10 @@ static const char everything[] =
 	"upstream-proxy: {url: \"http://[fd00::1]:3128/\", user: me, password-file: secret}\n"
 	"upstream-ca: /etc/roots.pem\n"
 	"bump-ca: {cert: ca.pem, key: ca-key.pem}\n"
-	"crypto-policy: system\n"
 	"threads: 3\n"
 	"timeouts: {hello: 1ms, dial: 2s, handshake: 3m, idle: 4h, silent-client: 1500ms,\n"
 	"           half-close: 60s, drain: 24h}\n"
-	"limits: {connections: 1, connections-per-client: 2, buffer: 32KiB, hello: 5000, head: "
-	"1MiB,\n"
+	"limits: {connections: 1, connections-per-client: 2, buffer: 32KiB,\n"
 	"         certificates: 3, sessions: 4}\n";
 
 static struct err err;
@@ -273,9 +271,8 @@ static void every_key_reaches_its_field(void **state)
 	assert_true(bytes_equal(c->hosts[2].name, bytes_str("b.test")));
 	assert_string_equal(c->upstream_proxy.host, "fd00::1");
 	assert_string_equal(c->upstream_proxy.user, "me");
-	assert_int_equal(c->crypto, CONFIG_CRYPTO_SYSTEM);
 	assert_int_equal(c->threads, 3);
-	assert_int_equal(c->limits.hello, 5000);
+	assert_int_equal(c->limits.buffer, 32768);
 	assert_int_equal(c->limits.sessions, 4);
 	proxy_config_free(c);
 }
@@ -382,7 +379,6 @@ static void the_printer_writes_every_default_down(void **state)
 					    "  redact: false\n"
 					    "  store: 1000\n"
 					    "  body-max: 64KiB\n"
-					    "crypto-policy: oriel\n"
 					    "threads: 0\n"
 					    "timeouts:\n"
 					    "  hello: 10s\n"
@@ -396,8 +392,6 @@ static void the_printer_writes_every_default_down(void **state)
 					    "  connections: 20000\n"
 					    "  connections-per-client: 10000\n"
 					    "  buffer: 256KiB\n"
-					    "  hello: 128KiB\n"
-					    "  head: 64KiB\n"
 					    "  certificates: 10000\n"
 					    "  sessions: 10000\n");
 	buf_fini(&text);

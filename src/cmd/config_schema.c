@@ -50,9 +50,6 @@ static const struct config_choice transparents[] = {
 static const struct config_choice logs[] = {
 	{ "text", CONFIG_LOG_TEXT }, { "json", CONFIG_LOG_JSON }, { "off", CONFIG_LOG_OFF }, { NULL, 0 },
 };
-static const struct config_choice cryptos[] = {
-	{ "oriel", CONFIG_CRYPTO_ORIEL }, { "system", CONFIG_CRYPTO_SYSTEM }, { NULL, 0 },
-};
 static const struct config_choice destinations[] = {
 	{ "loopback", CONFIG_TO_LOOPBACK }, { "link-local", CONFIG_TO_LINK_LOCAL },
 	{ "metadata", CONFIG_TO_METADATA }, { "unspecified", CONFIG_TO_UNSPECIFIED },
@@ -373,12 +370,6 @@ static const struct config_key limit_keys[] = {
 	KEY("buffer", SIZE, config_limits, buffer,
 	    .min = 32 << 10, .max = 64u << 20,
 	    .help = "waiting in each direction of a connection"),
-	KEY("hello", SIZE, config_limits, hello,
-	    .min = 4 << 10, .max = 1 << 20,
-	    .help = "a ClientHello"),
-	KEY("head", SIZE, config_limits, head,
-	    .min = 4 << 10, .max = 1 << 20,
-	    .help = "the head of an HTTP message, CONNECT's too"),
 	KEY("certificates", NUMBER, config_limits, certificates,
 	    .min = 1, .max = 1000000,
 	    .help = "minted ones kept"),
@@ -483,9 +474,6 @@ static const struct config_key root_keys[] = {
 	KEY_OF("bump-ca", MAP, proxy_config,
 	    .of = &bump_ca_schema,
 	    .help = "who signs the certificates that clients see"),
-	KEY("crypto-policy", CHOICE, proxy_config, crypto,
-	    .choices = cryptos,
-	    .help = "who says which versions, key sizes and signatures are good enough"),
 	KEY("threads", NUMBER, proxy_config, threads,
 	    .max = 256,
 	    .help = "workers; 0 is one for each processor"),

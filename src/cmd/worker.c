@@ -12,6 +12,7 @@
 #include "pki/bundle.h"
 #include "proc/channel.h"
 #include "proc/sandbox.h"
+#include "proxy/quota.h"
 
 #define LEAF_AGE_NS ((int64_t)12 * 3600 * 1000000000)
 #define FDS_PER_FLOW 2
@@ -247,7 +248,8 @@ static int lanes_make(struct worker *w, const struct delivery *d, struct err *e)
 
 	w->shared.max_flows =
 		fds > 4 * FDS_SPARE ? (fds * 95 / 100 - FDS_SPARE) / FDS_PER_FLOW : FDS_SPARE;
-	if (leaf_store_new(w->setup->config->limits.certificates, LEAF_AGE_NS, &w->shared.leaves,
+	if (quota_new(w->setup->config->limits.connections, &w->shared.quota, e) < 0 ||
+	    leaf_store_new(w->setup->config->limits.certificates, LEAF_AGE_NS, &w->shared.leaves,
 			   e) < 0)
 		return -1;
 	w->lanes = mem_new_array(lanes_wanted(w), sizeof(*w->lanes));
@@ -449,6 +451,7 @@ static void worker_end(struct worker *w)
 	admin_free(w->admin);
 	views_free(w->views);
 	leaf_store_free(w->shared.leaves);
+	quota_free(w->shared.quota);
 	setup_free(w->setup);
 	sockets_close(w);
 	channel_free(w->control);

@@ -26,8 +26,6 @@ const struct config_limits config_limits_default = {
 	.connections = 20000,
 	.connections_per_client = 10000,
 	.buffer = 256 * 1024,
-	.hello = 128 * 1024,
-	.head = 64 * 1024,
 	.certificates = 10000,
 	.sessions = 10000,
 };

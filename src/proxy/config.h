@@ -180,8 +180,6 @@ struct config_limits {
 	unsigned connections;		 /* of clients, at once */
 	unsigned connections_per_client; /* from one address */
 	size_t buffer;			 /* bytes waiting in each direction of a flow */
-	size_t hello;			 /* bytes of a ClientHello */
-	size_t head;			 /* bytes of an HTTP message's head, also of CONNECT */
 	unsigned certificates;		 /* minted ones kept */
 	unsigned sessions;		 /* of servers, kept for resumption */
 };
@@ -193,8 +191,6 @@ struct config_upstream_proxy {
 	int password;	  /* an asset or CONFIG_NO_ASSET */
 };
 
-enum config_crypto { CONFIG_CRYPTO_ORIEL, CONFIG_CRYPTO_SYSTEM };
-
 struct proxy_config {
 	const struct config_listener *listeners;
 	size_t listener_count;
@@ -205,8 +201,7 @@ struct proxy_config {
 	struct config_upstream_proxy upstream_proxy;
 	struct config_assets upstream_ca; /* in place of the system's roots; count 0: those */
 	int bump_cert, bump_key; /* both assets, or both CONFIG_NO_ASSET: the state folder's */
-	enum config_crypto crypto;
-	unsigned threads; /* 0: one for each processor */
+	unsigned threads;	 /* 0: one for each processor */
 	struct config_limits limits;
 	struct config_timeouts timeouts; /* which the listeners inherit */
 

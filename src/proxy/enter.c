@@ -47,19 +47,14 @@ static bool find_destination(struct flow *f)
 	return true;
 }
 
-bool flow_enter_allowed(struct flow *f)
+void flow_enter_allowed(struct flow *f)
 {
 	if (!policy_allows_client(f->listener, &f->client.remote)) {
 		flow_fail(f, FAILURE_POLICY_BLOCK, "`clients:` does not allow this client");
 		flow_go(f, FLOW_DONE);
-		return false;
+	} else if (f->listener->transparent != CONFIG_NOT_TRANSPARENT && find_destination(f)) {
+		flow_go(f, FLOW_PEEK);
 	}
-	if (f->listener->transparent == CONFIG_NOT_TRANSPARENT)
-		return true;
-	if (!find_destination(f))
-		return true; /* it has failed, and goes on to its end */
-	flow_go(f, FLOW_PEEK);
-	return true;
 }
 
 struct policy_query flow_query(const struct flow *f)

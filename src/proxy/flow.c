@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "proxy/failure.h"
+#include "proxy/quota.h"
 #include "proxy/rewrite.h"
 #include "proxy/tell.h"
 
@@ -114,6 +115,8 @@ void flow_free(struct flow *f)
 {
 	struct lane *lane = f->lane;
 
+	if (f->counted)
+		quota_give(lane->o.shared->quota, &f->client.remote);
 	dial_cancel(f->dial);
 	leaf_ticket_cancel(f->ticket);
 	observe_free(f->observe);
@@ -362,10 +365,10 @@ static struct flow *flow_new(struct lane *l, const struct config_listener *liste
 		return NULL;
 	f->lane = l;
 	list_init(&f->node);
-	leg_init(&f->client);
-	leg_init(&f->server);
 	f->setup = setup_ref(l->setup);
 	f->config = f->setup->config;
+	leg_init(&f->client, f->config->limits.buffer);
+	leg_init(&f->server, f->config->limits.buffer);
 	f->listener = listener;
 	f->entry = mem_new(sizeof(*f->entry));
 	if (!f->entry || loop_timer_new(l->loop, on_timer, f, &f->timer, NULL) < 0) {
@@ -397,7 +400,11 @@ void flow_start(struct lane *l, const struct config_listener *listener, int fd)
 		flow_free(f);
 		return;
 	}
-	if (!flow_enter_allowed(f))
-		f->state = FLOW_DONE;
+	f->counted = quota_take(l->o.shared->quota, &f->client.remote,
+				f->config->limits.connections_per_client);
+	if (!f->counted)
+		flow_fail(f, FAILURE_LIMIT, "this client has too many connections");
+	else
+		flow_enter_allowed(f);
 	flow_run(f);
 }

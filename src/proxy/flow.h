@@ -68,6 +68,7 @@ struct flow {
 	enum flow_state state;
 	unsigned want;
 	bool running, woken;
+	bool counted; /* in the client's quota */
 	struct leg client, server;
 	struct loop_timer *timer;
 	int64_t deadline_ns; /* of the state; 0: none */
@@ -88,7 +89,7 @@ struct flow {
 	enum dial_result dial_result;
 	char *dial_why; /* the dial's sentence, or the address check's */
 	bool dialled;
-	bool via_asked, via_open; /* the upstream proxy */
+	bool via_asked, via_open;  /* the upstream proxy */
 	struct tls_policy *policy; /* offered upstream */
 	bool resuming;
 	bool server_spoke;
@@ -128,7 +129,7 @@ void flow_note(struct flow *f, const char *fmt, ...)
 
 void flow_bound(struct flow *f, int64_t ns); /* moves the deadline of the state; 0: none */
 struct bytes flow_host(const struct flow *f, char text[ADDR_TEXT_MAX]); /* the target, as text */
-bool flow_enter_allowed(
+void flow_enter_allowed(
 	struct flow *f); /* may this client ask at all; sets what transparent mode knows */
 bool flow_peek_silent(struct flow *f); /* the client waits for the server: goes on as bytes */
 void flow_idle_end(struct flow *f);    /* nothing moved for too long */

@@ -16,6 +16,7 @@
 /* Shared by all lanes of a process. */
 struct proxy_shared {
 	struct leaf_store *leaves;
+	struct quota *quota;
 	_Atomic uint64_t flow_numbers;
 	_Atomic uint64_t open_flows;
 	uint64_t max_flows; /* what the descriptors allow */

@@ -41,9 +41,28 @@ bool leg_may_write(const struct leg *l)
 	return l->fd >= 0 && l->state != LEG_SELF_DONE && l->state != LEG_CLOSED;
 }
 
-void leg_init(struct leg *l)
+/* A read of half the limit on top of the other half, and what records add to it. */
+static size_t out_max(size_t limit)
 {
-	*l = (struct leg){ .fd = -1, .in = buf_init(LEG_IN_MAX), .out = buf_init(LEG_OUT_MAX) };
+	return limit + limit / 64 + 64 * 1024;
+}
+
+void leg_init(struct leg *l, size_t limit)
+{
+	*l = (struct leg){ .fd = -1,
+			   .in = buf_init(LEG_IN_MAX),
+			   .out = buf_init(out_max(limit)),
+			   .limit = limit };
+}
+
+bool leg_has_room(const struct leg *l)
+{
+	return l->out.n <= l->limit / 2;
+}
+
+static size_t read_size(const struct leg *l)
+{
+	return l->limit / 2 < LEG_READ_SIZE ? l->limit / 2 : LEG_READ_SIZE;
 }
 
 int leg_open(struct leg *l, struct loop *loop, int fd, loop_watch_fn *fn, void *ctx, struct err *e)
@@ -138,7 +157,7 @@ static enum leg_io read_raw(struct leg *l, struct leg_scratch *s, size_t *got)
 		buf_shrink(&l->in);
 		return LEG_IO_DATA;
 	}
-	return read_socket(l, s->plain, LEG_READ_SIZE, got);
+	return read_socket(l, s->plain, read_size(l), got);
 }
 
 /* What tls_read makes of the ciphertext fed before; the rest of it is kept in l->in. */
@@ -196,7 +215,7 @@ enum leg_io leg_read(struct leg *l, struct leg_scratch *s, size_t *got, struct e
 		if (r != LEG_IO_AGAIN)
 			return r;
 	}
-	r = read_socket(l, s->cipher, sizeof(s->cipher), &n);
+	r = read_socket(l, s->cipher, read_size(l), &n);
 	if (r == LEG_IO_END)
 		return LEG_IO_CUT;
 	if (r != LEG_IO_DATA)

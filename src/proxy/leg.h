@@ -12,10 +12,8 @@
 /* What one read of a socket may bring, and the plaintext that can come of it. */
 #define LEG_READ_SIZE ((size_t)128 << 10)
 #define LEG_PLAIN_SIZE (LEG_READ_SIZE + ((size_t)32 << 10))
-/* Beyond this many unsent bytes the other side is not read. */
-#define LEG_OUT_HIGH ((size_t)64 << 10)
-/* Enough for the most that one read can add to what is allowed to wait. */
-#define LEG_OUT_MAX (LEG_OUT_HIGH + LEG_PLAIN_SIZE + LEG_PLAIN_SIZE / 64 + 4096)
+/* Bytes that may wait in one direction when nothing else is said, and what an answer may need. */
+#define LEG_LIMIT ((size_t)256 << 10)
 /* Ciphertext kept between reads: never more than one read, and what a hello may need. */
 #define LEG_IN_MAX (LEG_READ_SIZE + ((size_t)160 << 10))
 
@@ -40,6 +38,7 @@ struct leg {
 	struct tls *tls; /* NULL: bytes as they are */
 	struct buf in;	 /* came from the socket, not used yet */
 	struct buf out;	 /* for the socket, not sent yet */
+	size_t limit;	 /* of bytes that may wait in out; half of it is read at a time */
 	bool fin_due;	 /* when out is empty, the socket's direction is ended */
 	bool more_plain; /* the session may hold plaintext that was not taken */
 	bool drained;	 /* the last read took all that the socket had */
@@ -52,7 +51,7 @@ struct leg_scratch {
 	uint8_t plain[LEG_PLAIN_SIZE];
 };
 
-void leg_init(struct leg *l);
+void leg_init(struct leg *l, size_t limit);
 /* Takes the connected socket and watches it. On failure fd is closed. */
 int leg_open(struct leg *l, struct loop *loop, int fd, loop_watch_fn *fn, void *ctx,
 	     struct err *e) MUST_CHECK;
@@ -77,7 +76,9 @@ enum leg_io leg_fill(struct leg *l, struct leg_scratch *s, struct err *e);
 /* Plaintext into s->plain. Without TLS: the socket's bytes. *got is set with LEG_IO_DATA, and may
  * be set besides an end. */
 enum leg_io leg_read(struct leg *l, struct leg_scratch *s, size_t *got, struct err *e);
-/* Plaintext to the peer: encrypts into out. The caller has seen to it that out.n <= LEG_OUT_HIGH. */
+/* There is room for what one read of the other side can bring. */
+bool leg_has_room(const struct leg *l);
+/* Plaintext to the peer: encrypts into out. The caller has asked leg_has_room. */
 int leg_write(struct leg *l, struct bytes plain, struct err *e) MUST_CHECK;
 /* Sends what is in out, and FIN when that is due. LEG_IO_DATA: all is sent; LEG_IO_AGAIN: some waits. */
 enum leg_io leg_flush(struct leg *l);

@@ -1,5 +1,5 @@
 /* Plaintext both ways (FLOW_PUMP), or the bytes as they are (FLOW_SPLICE). A direction reads only
- * while what was read before has gone out but for LEG_OUT_HIGH bytes: nobody reads ahead of a slow
+ * while what was read before has gone out but for half of `limits.buffer`: nobody reads ahead of a slow
  * reader. */
 #include "proxy/flow.h"
 
@@ -40,7 +40,7 @@ static int pass_up(struct flow *f, struct bytes b, struct err *e)
 /* The rule's filter has its say on what the client sends; it hears of the server's answers. */
 static int pass_filtered(struct flow *f, enum flow_dir dir, struct bytes b, struct err *e)
 {
-	AUTO(buf_fini) struct buf up = buf_init(LEG_OUT_MAX);
+	AUTO(buf_fini) struct buf up = buf_init(LEG_IN_MAX);
 
 	if (dir == DIR_UP && rewrite_up(f->rewrite, b, &up, e) < 0)
 		return -1;
@@ -125,7 +125,7 @@ static unsigned move(struct flow *f, const struct direction *d)
 
 static bool may_move(const struct direction *d)
 {
-	return leg_may_read(d->from) && leg_may_write(d->to) && d->to->out.n <= LEG_OUT_HIGH;
+	return leg_may_read(d->from) && leg_may_write(d->to) && leg_has_room(d->to);
 }
 
 /* Goes on until the direction has nothing more, or its turns are used up. */
