@@ -29,7 +29,7 @@ static const struct selection selections[] = {
 	    "AES-256-CBC-HMAC-*", "ChaCha20", "ChaCha20-Poly1305", "ARIA-128-GCM", "ARIA-256-GCM",
 	    "CAMELLIA-128-CBC", "CAMELLIA-256-CBC", "DES-EDE3-CBC" } },
 	{ OSSL_OP_MAC, false, { "HMAC" } },
-	{ OSSL_OP_KDF, false, { "TLS13-KDF", "TLS1-PRF", "HKDF" } },
+	{ OSSL_OP_KDF, false, { "TLS1-PRF", "HKDF" } },
 	{ OSSL_OP_KEYMGMT, true,
 	  { "DSA", "SM2", "curveSM2*", "TLS1-PRF", "HKDF", "SCRYPT", "SIPHASH", "POLY1305", "CMAC",
 	    "SLH-DSA-*" } },
@@ -78,13 +78,16 @@ static bool is_wanted(const struct selection *s, const OSSL_ALGORITHM *a)
 	return named != s->drop;
 }
 
-static void select_algorithms(size_t i)
+/* What is ours comes first; a KDF is the only one. */
+static void select_algorithms(size_t i, const OSSL_ALGORITHM *kdf)
 {
 	int no_cache = 0;
 	size_t n = 0;
 	const OSSL_ALGORITHM *a =
 		OSSL_PROVIDER_query_operation(whole, selections[i].operation, &no_cache);
 
+	if (selections[i].operation == OSSL_OP_KDF)
+		kept[i][n++] = *kdf;
 	for (; a && a->algorithm_names && n < KEPT_MAX; a++)
 		if (is_wanted(&selections[i], a))
 			kept[i][n++] = *a;
@@ -134,15 +137,18 @@ static int start(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const 
 
 int lean_provider_init(struct lean_provider *p, struct err *e)
 {
+	const OSSL_ALGORITHM *kdf;
+
 	assert(!whole);
 	p->home = OSSL_LIB_CTX_new();
 	p->ctx = OSSL_LIB_CTX_new();
 	p->whole = p->home ? OSSL_PROVIDER_load(p->home, "default") : NULL;
 	whole = p->whole;
 	generators = lean_random(p->home);
-	for (size_t i = 0; whole && i < ARRAY_LEN(selections); i++)
-		select_algorithms(i);
-	if (whole && p->ctx && OSSL_PROVIDER_add_builtin(p->ctx, "lean", start) == 1)
+	kdf = whole ? lean_kdf_init(p->home) : NULL;
+	for (size_t i = 0; kdf && i < ARRAY_LEN(selections); i++)
+		select_algorithms(i, kdf);
+	if (kdf && p->ctx && OSSL_PROVIDER_add_builtin(p->ctx, "lean", start) == 1)
 		p->trimmed = OSSL_PROVIDER_load(p->ctx, "lean");
 	if (p->trimmed)
 		return 0;
@@ -156,6 +162,7 @@ void lean_provider_fini(struct lean_provider *p)
 	if (p->trimmed)
 		OSSL_PROVIDER_unload(p->trimmed);
 	OSSL_LIB_CTX_free(p->ctx);
+	lean_kdf_fini();
 	if (p->whole)
 		OSSL_PROVIDER_unload(p->whole);
 	OSSL_LIB_CTX_free(p->home);

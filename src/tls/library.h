@@ -23,6 +23,10 @@ int lean_provider_init(struct lean_provider *p, struct err *e) MUST_CHECK;
 void lean_provider_fini(struct lean_provider *p);
 /* The generators that a lean provider has: they take from the other context. */
 const OSSL_ALGORITHM *lean_random(OSSL_LIB_CTX *from);
+/* The key derivation of TLS 1.3 that it has; the digests are from's. NULL: they cannot be had. fini
+ * is due on failure too. */
+const OSSL_ALGORITHM *lean_kdf_init(OSSL_LIB_CTX *from);
+void lean_kdf_fini(void);
 
 /* The BIO between libssl and a session's feed and out (session_bio.c). */
 BIO_METHOD *session_bio_method_new(void);
