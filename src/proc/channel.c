@@ -431,13 +431,17 @@ enum channel_result channel_receive(struct channel *c, struct channel_message *m
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return CHANNEL_AGAIN;
+	/* Descriptors come with an empty packet too. */
+	if (n >= 0)
+		m->fd_count = take_fds(&head, m->fds);
 	if (n <= 0) {
 		/* ECONNRESET: it closed its end with messages of ours unread. An empty packet would
 		 * look the same as the end, and is none of ours. */
+		channel_message_fini(m);
+		m->fd_count = 0;
 		c->ended = true;
 		return CHANNEL_CLOSED;
 	}
-	m->fd_count = take_fds(&head, m->fds);
 	if (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ||
 	    !packet_parse(c, bytes_of(c->room, (size_t)n), m->fd_count, &h, &m->payload))
 		return broken(c, m, e);

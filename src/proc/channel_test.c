@@ -331,6 +331,22 @@ static void what_is_no_message_breaks_the_channel(void **state)
 	assert_int_equal(open_descriptors(), before);
 }
 
+static void an_empty_packet_ends_the_channel_and_leaves_no_descriptor(void **state)
+{
+	struct channel_options o = { .fds_max = 2 };
+	struct bare x = bare_make(&o);
+	struct channel_message m;
+	size_t before = open_descriptors();
+	const int fds[20] = { 0 };
+
+	(void)state;
+	raw_send(x.peer, "", 0, fds, ARRAY_LEN(fds));
+	assert_int_equal(channel_receive(x.here, &m, NULL), CHANNEL_CLOSED);
+	assert_int_equal(m.fd_count, 0);
+	assert_int_equal(open_descriptors(), before);
+	bare_free(&x);
+}
+
 static void a_packet_that_is_too_long_breaks_the_channel(void **state)
 {
 	struct bare x = bare_make(NULL);
@@ -617,6 +633,7 @@ int main(void)
 		cmocka_unit_test(descriptors_that_wait_are_kept_and_closed),
 		cmocka_unit_test(a_blob_of_any_size_arrives_as_a_message),
 		cmocka_unit_test(what_is_no_message_breaks_the_channel),
+		cmocka_unit_test(an_empty_packet_ends_the_channel_and_leaves_no_descriptor),
 		cmocka_unit_test(a_packet_that_is_too_long_breaks_the_channel),
 		cmocka_unit_test(memory_that_is_not_sealed_or_too_short_is_refused),
 		cmocka_unit_test(tells_that_the_peer_is_gone_after_its_last_message),
