@@ -154,7 +154,6 @@ static void put_entry(struct put *w, const struct har *h, const struct flow_info
 		      const struct exchange *x)
 {
 	struct timings t = timings(f, x);
-	char addr[ADDR_TEXT_MAX];
 
 	put_str(w, "{\"startedDateTime\":\"");
 	put_time(w, x->wall_ns - t.connect);
@@ -165,7 +164,9 @@ static void put_entry(struct put *w, const struct har *h, const struct flow_info
 	put_timings(w, &t);
 	if (f->leg[LEG_SERVER].remote.family != ADDR_NONE) {
 		put_key(w, "serverIPAddress");
-		put_json(w, bytes_str(addr_ip_text(&f->leg[LEG_SERVER].remote, addr)));
+		put_char(w, '"');
+		put_addr(w, &f->leg[LEG_SERVER].remote, false);
+		put_char(w, '"');
 	}
 	put_key(w, "connection");
 	put_char(w, '"');

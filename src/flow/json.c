@@ -54,12 +54,13 @@ static void put_open(struct put *w, const char *name, char bracket)
 	put_char(w, bracket);
 }
 
-static void put_addr(struct put *w, const char *name, const struct addr *a)
+static void put_endpoint(struct put *w, const char *name, const struct addr *a)
 {
-	char text[ADDR_TEXT_MAX];
-
-	if (a->family != ADDR_NONE)
-		put_word(w, name, addr_text(a, text));
+	if (a->family == ADDR_NONE)
+		return;
+	put_open(w, name, '"');
+	put_addr(w, a, true);
+	put_char(w, '"');
 }
 
 static void put_code(struct put *w, const char *name, const char *text, uint16_t code)
@@ -85,7 +86,7 @@ static void put_who(struct put *w, const struct flow_info *f)
 	put_word(w, "way", flow_way_text(f->way));
 	if (f->client.family != ADDR_NONE || f->process.n) {
 		put_open(w, "client", '{');
-		put_addr(w, "addr", &f->client);
+		put_endpoint(w, "addr", &f->client);
 		put_text(w, "process", f->process);
 		if (f->pid > 0)
 			put_number(w, "pid", (uint64_t)f->pid);
@@ -107,8 +108,8 @@ static void put_leg(struct put *w, const struct leg_info *leg)
 	if (leg->version)
 		put_flag(w, "resumed", leg->resumed);
 	put_text(w, "issuer", leg->issuer);
-	put_addr(w, "local", &leg->local);
-	put_addr(w, "remote", &leg->remote);
+	put_endpoint(w, "local", &leg->local);
+	put_endpoint(w, "remote", &leg->remote);
 	if (leg->handshake_ns)
 		put_duration(w, "handshake_ms", leg->handshake_ns);
 	if (leg->alert_seen) {

@@ -56,18 +56,24 @@ void put_fill(struct put *w, char c, size_t n)
 	w->room -= n;
 }
 
-void put_padded(struct put *w, uint64_t v, size_t digits)
+struct bytes digits_of(uint64_t v, char room[DIGITS_MAX])
 {
-	char text[20];
-	size_t at = sizeof(text);
+	size_t at = DIGITS_MAX;
 
 	do {
-		text[--at] = (char)('0' + v % 10);
+		room[--at] = (char)('0' + v % 10);
 		v /= 10;
 	} while (v);
-	while (sizeof(text) - at < digits)
-		text[--at] = '0';
-	put_bytes(w, bytes_of(text + at, sizeof(text) - at));
+	return bytes_of(room + at, DIGITS_MAX - at);
+}
+
+void put_padded(struct put *w, uint64_t v, size_t digits)
+{
+	char room[DIGITS_MAX];
+	struct bytes text = digits_of(v, room);
+
+	put_fill(w, '0', text.n < digits ? digits - text.n : 0);
+	put_bytes(w, text);
 }
 
 void put_u64(struct put *w, uint64_t v)
@@ -149,11 +155,27 @@ void put_clock(struct put *w, int64_t wall_ns, int utc_offset_s)
 		(unsigned)((wall_ns - seconds * NS_S) / 1000000));
 }
 
-/* The bytes at the front that no escaper changes. */
+#define EACH(byte) (0x0101010101010101ULL * (byte))
+
+/* The bytes at the front that no escaper changes: printable ASCII but quote and backslash. Most
+ * text is nothing else, so eight bytes are looked at together: a byte's highest bit becomes 1 when
+ * the byte is below 0x20, above 0x7e, or one of the two. (A borrow can only hide behind a byte
+ * further down that is found anyway.) */
 static size_t plain(struct bytes b)
 {
 	size_t i = 0;
 
+	for (; b.n - i >= 8; i += 8) {
+		uint64_t v, quote, backslash, found;
+
+		memcpy(&v, b.p + i, 8);
+		quote = v ^ EACH('"');
+		backslash = v ^ EACH('\\');
+		found = v | (v - EACH(0x20)) | (v + EACH(0x01)) | (quote - EACH(0x01)) |
+			(backslash - EACH(0x01));
+		if (found & EACH(0x80))
+			break;
+	}
 	while (i < b.n && b.p[i] >= 0x20 && b.p[i] < 0x7f && b.p[i] != '\\' && b.p[i] != '"')
 		i++;
 	return i;
@@ -202,6 +224,25 @@ void put_key(struct put *w, const char *name)
 	put_char(w, '"');
 	put_str(w, name);
 	put_str(w, "\":");
+}
+
+void put_addr(struct put *w, const struct addr *a, bool port)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (a->family != ADDR_IP4) {
+		put_str(w, port ? addr_text(a, text) : addr_ip_text(a, text));
+		return;
+	}
+	for (size_t i = 0; i < 4; i++) {
+		if (i)
+			put_char(w, '.');
+		put_u64(w, a->ip[i]);
+	}
+	if (port) {
+		put_char(w, ':');
+		put_u64(w, a->port);
+	}
 }
 
 void put_base64(struct put *w, struct bytes data)

@@ -4,6 +4,7 @@
 #define FLOW_PUT_H
 
 #include "base/buf.h"
+#include "wire/addr.h"
 
 struct put {
 	struct buf *b;
@@ -39,6 +40,10 @@ static inline void put_char(struct put *w, char c)
 	put_bytes(w, bytes_of(&c, 1));
 }
 
+#define DIGITS_MAX 20
+/* A number in decimal, in room. */
+struct bytes digits_of(uint64_t v, char room[DIGITS_MAX]);
+
 void put_fill(struct put *w, char c, size_t n);
 void put_u64(struct put *w, uint64_t v);
 void put_padded(struct put *w, uint64_t v, size_t digits); /* zeros in front */
@@ -48,6 +53,9 @@ void put_ms(struct put *w, int64_t ns);
 /* "2026-03-01T12:34:56.789Z" (RFC 3339); years 0001 to 9999. */
 void put_time(struct put *w, int64_t wall_ns);
 void put_clock(struct put *w, int64_t wall_ns, int utc_offset_s); /* "12:34:56.789" */
+
+/* As addr_text, or addr_ip_text without the port, and much faster for IPv4. */
+void put_addr(struct put *w, const struct addr *a, bool port);
 
 void put_escaped(struct put *w, struct bytes text);   /* for a terminal or log */
 void put_json(struct put *w, struct bytes text);      /* a JSON string with its quotes */

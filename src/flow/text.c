@@ -36,7 +36,6 @@ int text_title(struct buf *out, const struct text_options *o, struct err *e)
 static void put_left(struct text *t, const struct flow_info *f, int64_t wall_ns, uint64_t n)
 {
 	const struct leg_info *leg = &f->leg[LEG_CLIENT];
-	char addr[ADDR_TEXT_MAX];
 	size_t at;
 
 	text_paint(t, PAINT_DIM);
@@ -48,10 +47,10 @@ static void put_left(struct text *t, const struct flow_info *f, int64_t wall_ns,
 	at = text_at(t);
 	if (f->process.n)
 		put_escaped(&t->w, f->process);
-	else if (f->client.family == ADDR_IP6)
-		put_str(&t->w, addr_ip_text(&f->client, addr));
+	else if (f->client.family != ADDR_NONE)
+		put_addr(&t->w, &f->client, f->client.family == ADDR_IP4);
 	else
-		put_str(&t->w, f->client.family ? addr_text(&f->client, addr) : "-");
+		put_char(&t->w, '-');
 	text_pad(t, at, WIDTH_CLIENT);
 
 	text_paint(t, PAINT_DIM);

@@ -1,7 +1,5 @@
 #include "flow/text_part.h"
 
-#include <stdio.h>
-
 #include "wire/alert.h"
 #include "wire/names.h"
 
@@ -62,21 +60,23 @@ void text_left(struct text *t, const char *s, size_t width)
 	put_fill(&t->w, ' ', (n < width ? width - n : 0) + 1);
 }
 
+static void right(struct text *t, struct bytes s, size_t width)
+{
+	put_fill(&t->w, ' ', s.n < width ? width - s.n : 0);
+	put_bytes(&t->w, s);
+	put_char(&t->w, ' ');
+}
+
 void text_right(struct text *t, const char *s, size_t width)
 {
-	size_t n = strlen(s);
-
-	put_fill(&t->w, ' ', n < width ? width - n : 0);
-	put_str(&t->w, s);
-	put_char(&t->w, ' ');
+	right(t, bytes_str(s), width);
 }
 
 void text_right_number(struct text *t, uint64_t n, size_t width)
 {
-	char room[TEXT_NUMBER_MAX];
+	char room[DIGITS_MAX];
 
-	snprintf(room, sizeof(room), "%llu", (unsigned long long)n);
-	text_right(t, n ? room : "-", width);
+	right(t, n ? digits_of(n, room) : bytes_str("-"), width);
 }
 
 void text_cut(struct text *t, size_t from, size_t width)
@@ -102,36 +102,53 @@ void text_cut(struct text *t, size_t from, size_t width)
 	put_str(&t->w, "…");
 }
 
-/* Three digits at most, so that the columns keep their width. */
-static const char *scaled(double v, const char *unit, char room[TEXT_NUMBER_MAX])
+/* A number, its decimal if it has one, a unit. room holds 24 bytes: 20 digits at most, a point,
+ * a digit, two letters. */
+static const char *number(char room[TEXT_NUMBER_MAX], uint64_t whole, int tenth, const char *unit)
 {
-	snprintf(room, TEXT_NUMBER_MAX, v < 99.95 ? "%.1f%s" : "%.0f%s", v, unit);
+	char digits[DIGITS_MAX];
+	struct bytes text = digits_of(whole, digits);
+	size_t n = text.n;
+
+	memcpy(room, text.p, n);
+	if (tenth >= 0) {
+		room[n++] = '.';
+		room[n++] = (char)('0' + tenth);
+	}
+	while (*unit && n < TEXT_NUMBER_MAX - 1)
+		room[n++] = *unit++;
+	room[n] = 0;
 	return room;
+}
+
+/* tenths of a unit; three digits at most, so that the columns keep their width. */
+static const char *scaled(uint64_t tenths, const char *unit, char room[TEXT_NUMBER_MAX])
+{
+	if (tenths < 1000)
+		return number(room, tenths / 10, (int)(tenths % 10), unit);
+	return number(room, tenths / 10, -1, unit);
 }
 
 const char *text_size(uint64_t bytes, char room[TEXT_NUMBER_MAX])
 {
 	static const char *const units[] = { "k", "M", "G", "T", "P", "E" };
-	double v = (double)bytes / 1000;
+	uint64_t tenths = bytes / 100;
 	size_t unit = 0;
 
-	if (bytes < 1000) {
-		snprintf(room, TEXT_NUMBER_MAX, "%u", (unsigned)bytes);
-		return room;
-	}
-	while (v >= 999.5 && unit + 1 < ARRAY_LEN(units)) {
-		v /= 1000;
+	if (bytes < 1000)
+		return number(room, bytes, -1, "");
+	for (; tenths >= 10000; tenths /= 1000)
 		unit++;
-	}
-	return scaled(v, units[unit], room);
+	return scaled(tenths, units[unit], room);
 }
 
 static const char *in_two(uint64_t value, unsigned per, const char *units,
 			  char room[TEXT_NUMBER_MAX])
 {
-	snprintf(room, TEXT_NUMBER_MAX, "%llu%c%02llu%c", (unsigned long long)(value / per),
-		 units[0], (unsigned long long)(value % per), units[1]);
-	return room;
+	const char rest[] = { units[0], (char)('0' + value % per / 10),
+			      (char)('0' + value % per % 10), units[1], 0 };
+
+	return number(room, value / per, -1, rest);
 }
 
 const char *text_duration(int64_t ns, char room[TEXT_NUMBER_MAX])
@@ -141,13 +158,11 @@ const char *text_duration(int64_t ns, char room[TEXT_NUMBER_MAX])
 	if (ns < 0)
 		return "-";
 	if (ms < 10)
-		return scaled((double)ns / 1e6, "ms", room);
-	if (ms < 1000) {
-		snprintf(room, TEXT_NUMBER_MAX, "%ums", (unsigned)ms);
-		return room;
-	}
+		return scaled((uint64_t)ns / 100000, "ms", room);
+	if (ms < 1000)
+		return number(room, ms, -1, "ms");
 	if (s < 60)
-		return scaled((double)ms / 1e3, "s", room);
+		return scaled(ms / 100, "s", room);
 	if (s < 3600)
 		return in_two(s, 60, "ms", room);
 	if (s < 86400)
@@ -175,7 +190,7 @@ static void indent(struct text *t, const char *mark)
 static void put_leg(struct text *t, const struct flow_info *f, enum flow_leg side)
 {
 	const struct leg_info *leg = &f->leg[side];
-	char code[NAMES_CODE_MAX], addr[ADDR_TEXT_MAX];
+	char code[NAMES_CODE_MAX];
 	bool server = side == LEG_SERVER;
 
 	if (!leg->version)
@@ -205,7 +220,7 @@ static void put_leg(struct text *t, const struct flow_info *f, enum flow_leg sid
 	}
 	if (leg->remote.family != ADDR_NONE) {
 		put_str(&t->w, ", ");
-		put_str(&t->w, addr_text(&leg->remote, addr));
+		put_addr(&t->w, &leg->remote, true);
 	}
 	if (leg->alert_seen) {
 		put_str(&t->w, leg->alert_sent ? ", alert sent: " : ", alert received: ");

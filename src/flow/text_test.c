@@ -355,9 +355,9 @@ static void numbers_fit_their_columns(void **state)
 	static const struct {
 		uint64_t bytes;
 		const char *text;
-	} sizes[] = { { 0, "0" },	  { 999, "999" },	  { 1000, "1.0k" },
-		      { 99949, "99.9k" }, { 99951, "100k" },	  { 999499, "999k" },
-		      { 999500, "1.0M" }, { 1234567890, "1.2G" }, { UINT64_MAX, "18.4E" } };
+	} sizes[] = { { 0, "0" },	   { 999, "999" },	   { 1000, "1.0k" },
+		      { 99999, "99.9k" },  { 100000, "100k" },	   { 999999, "999k" },
+		      { 1000000, "1.0M" }, { 1234567890, "1.2G" }, { UINT64_MAX, "18.4E" } };
 	static const struct {
 		int64_t ns;
 		const char *text;
