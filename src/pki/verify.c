@@ -159,24 +159,37 @@ static int hash_request(const struct verifier *v, const struct verify_request *r
 	return sha256_of(parts, n, out, e);
 }
 
-/* Both readers on one certificate; NULL with the reason. */
-static X509 *decode(struct bytes der, struct cert *c, struct err *why)
+/* libcrypto's reader; NULL with the reason. */
+static X509 *decode_x509(struct bytes der, struct err *why)
 {
 	const unsigned char *p = der.p;
-	X509 *x;
+	X509 *x = d2i_X509(NULL, &p, (long)der.n);
 
-	if (cert_parse(der, c, why) < 0)
-		return NULL;
-	x = d2i_X509(NULL, &p, (long)der.n);
 	if (!x) {
 		crypto_fail(why, ERR_CERT, "certificate: libcrypto cannot read it");
 		return NULL;
 	}
-	if (p != der.p + der.n) {
-		FAIL(why, CERT, "certificate: libcrypto sees another end of it");
-	} else if (cert_agrees_with_libcrypto(c, x, why) == 0) {
+	if (p == der.p + der.n)
 		return x;
-	}
+	FAIL(why, CERT, "certificate: libcrypto sees another end of it");
+	X509_free(x);
+	return NULL;
+}
+
+/* Both readers on one certificate, of which libcrypto's may have been at work before (given); NULL
+ * with the reason. */
+static X509 *decode(struct bytes der, X509 *given, struct cert *c, struct err *why)
+{
+	X509 *x;
+
+	if (cert_parse(der, c, why) < 0)
+		return NULL;
+	if (given && X509_up_ref(given) == 1)
+		x = given;
+	else
+		x = decode_x509(der, why);
+	if (!x || cert_agrees_with_libcrypto(c, x, why) == 0)
+		return x;
 	X509_free(x);
 	return NULL;
 }
@@ -195,7 +208,7 @@ static int issuer_new(struct bytes der, struct issuer **out, struct err *e)
 	}
 	i->refs = 1;
 	i->der = bytes_of(copy, der.n);
-	i->x = decode(i->der, &c, &why);
+	i->x = decode(i->der, NULL, &c, &why);
 	if (i->x) {
 		i->subject = c.subject;
 		i->ski = c.ski;
@@ -418,7 +431,7 @@ static int form_verdict(struct verifier *v, const struct verify_request *req,
 
 	*out = NULL;
 	if (req->count)
-		ch.leaf = decode(req->der[0], &ch.cert, &why);
+		ch.leaf = decode(req->der[0], req->leaf, &ch.cert, &why);
 	if (!ch.leaf) {
 		*out = req->count ? remember_unreadable("the server's ", &why)
 				  : remember_unreadable("the server sent no certificate", NULL);

@@ -121,6 +121,31 @@ static void a_good_chain_is_good(void **state)
 	verifier_free(v);
 }
 
+static void a_leaf_that_was_decoded_elsewhere_gets_the_same_verdict(void **state)
+{
+	struct bytes der[] = { test_cert_der(&leaf), test_cert_der(&middle) };
+	struct verify_request req = { .der = der, .count = 2, .now_s = TEST_NOW, .leaf = leaf.x };
+	static const struct {
+		const char *name;
+		enum verify_result result;
+	} cases[] = { { "www.example", VERIFY_OK }, { "other.example", VERIFY_WRONG_NAME } };
+	struct verifier *v = good_verifier();
+	struct verdict out;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		req.name = bytes_str(cases[i].name);
+		assert_int_equal(verifier_check(v, &req, &out, NULL), 0);
+		assert_int_equal(out.result, cases[i].result);
+	}
+	/* Another certificate than the bytes say is a disagreement, not a verdict on either. */
+	der[0] = test_cert_der(&other_root);
+	req.name = bytes_str("");
+	assert_int_equal(verifier_check(v, &req, &out, NULL), 0);
+	assert_int_equal(out.result, VERIFY_UNREADABLE);
+	verifier_free(v);
+}
+
 static void dates_are_judged_again_at_each_use(void **state)
 {
 	struct verifier *v = good_verifier();
@@ -611,6 +636,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_chain_is_good),
+		cmocka_unit_test(a_leaf_that_was_decoded_elsewhere_gets_the_same_verdict),
 		cmocka_unit_test(dates_are_judged_again_at_each_use),
 		cmocka_unit_test(an_issuer_that_expires_is_told_by_name),
 		cmocka_unit_test(names_are_matched_by_the_alternative_names_only),

@@ -42,7 +42,9 @@ static int judge_chain(struct flow *f, const struct bytes *der, size_t count, st
 	struct verify_request req = { .der = der,
 				      .count = count,
 				      .name = wanted_name(f, text),
-				      .now_s = loop_wall_ns(f->lane->loop) / NS_PER_S };
+				      .now_s = loop_wall_ns(f->lane->loop) / NS_PER_S,
+				      .leaf = f->resuming ? NULL
+							  : tls_peer_x509(f->server.tls, 0) };
 
 	return verifier ? verifier_check(verifier, &req, v, e) : -1;
 }
