@@ -4,6 +4,7 @@
 #include "base/secret.h"
 #include "flow/curl.h"
 #include "flow/metrics.h"
+#include "cmd/settings.h"
 #include "serve/service.h"
 
 #define FLOWS_DEFAULT 100
@@ -17,6 +18,7 @@ struct admin {
 	pthread_mutex_t lock; /* of what follows, which lanes read, too */
 	struct buf ca_pem;
 	struct buf token; /* .secret */
+	struct buf settings;
 	struct addr *own;
 	size_t own_count;
 	bool ready;
@@ -69,22 +71,28 @@ static void page_ca(struct admin *a, const struct service_request *q, struct ser
 		say(r, 500, "no memory");
 }
 
-static void flows_list(struct admin *a, size_t last, bool json, struct service_reply *r)
+enum flows_form { FLOWS_TEXT, FLOWS_COLOUR, FLOWS_JSON };
+
+static void flows_list(struct admin *a, size_t last, enum flows_form form, struct service_reply *r)
 {
 	struct json_options jo = { .mask = true };
-	struct text_options to = { .mask = true, .utc_offset_s = a->o.views->text.utc_offset_s };
+	struct text_options to = { .mask = true,
+				   .colour = form == FLOWS_COLOUR,
+				   .utc_offset_s = a->o.views->text.utc_offset_s };
 	uint64_t cursor = store_last(a->o.views->store, last);
 	struct store_entry en;
 
 	while (store_next(a->o.views->store, &cursor, &en)) {
 		int added;
 
-		if (json)
-			added = en.exchange ? exchange_json(&r->body, &jo, en.flow, en.exchange, NULL)
-					    : flow_json(&r->body, &jo, en.flow, NULL);
+		if (form == FLOWS_JSON)
+			added = en.exchange
+					? exchange_json(&r->body, &jo, en.flow, en.exchange, NULL)
+					: flow_json(&r->body, &jo, en.flow, NULL);
 		else
-			added = en.exchange ? text_exchange(&r->body, &to, en.flow, en.exchange, NULL)
-					    : text_flow(&r->body, &to, en.flow, NULL);
+			added = en.exchange
+					? text_exchange(&r->body, &to, en.flow, en.exchange, NULL)
+					: text_flow(&r->body, &to, en.flow, NULL);
 		if (added < 0)
 			return; /* what fits is shown */
 	}
@@ -113,15 +121,32 @@ static void page_flows(struct admin *a, const struct service_request *q, struct 
 			flows_curl(a, n, r);
 		else
 			say(r, 400, "curl: a number is wanted");
-	} else if (service_query(q->query, "last", &value) && !bytes_decimal(value, FLOWS_MOST, &n)) {
+	} else if (service_query(q->query, "last", &value) &&
+		   !bytes_decimal(value, FLOWS_MOST, &n)) {
 		say(r, 400, "last: a number up to 100000 is wanted");
 	} else {
-		bool json = service_query(q->query, "json", &value);
+		enum flows_form form = FLOWS_TEXT;
 
-		r->type = json ? "application/x-ndjson" : "text/plain; charset=utf-8";
-		flows_list(a, (size_t)n, json, r);
+		if (service_query(q->query, "json", &value))
+			form = FLOWS_JSON;
+		else if (service_query(q->query, "colour", &value))
+			form = FLOWS_COLOUR;
+		r->type = form == FLOWS_JSON ? "application/x-ndjson" : "text/plain; charset=utf-8";
+		flows_list(a, (size_t)n, form, r);
 	}
 	pthread_mutex_unlock(&a->o.views->lock);
+}
+
+/* Paths of this machine's files concern only who runs programs here. */
+static void page_settings(struct admin *a, const struct service_request *q, struct service_reply *r)
+{
+	if (!q->local) {
+		say(r, 403, "only over the admin socket");
+		return;
+	}
+	r->type = "application/json";
+	if (buf_add(&r->body, buf_bytes(&a->settings), NULL) < 0)
+		say(r, 500, "no memory");
 }
 
 static const struct {
@@ -129,8 +154,9 @@ static const struct {
 	bool open; /* over TCP without a token, too */
 	void (*get)(struct admin *a, const struct service_request *q, struct service_reply *r);
 } pages[] = {
-	{ "/metrics", true, page_metrics }, { "/healthz", true, page_healthz }, { "/readyz", true, page_readyz },
-	{ "/ca.pem", true, page_ca },	    { "/flows", false, page_flows },
+	{ "/metrics", true, page_metrics }, { "/healthz", true, page_healthz },
+	{ "/readyz", true, page_readyz },   { "/ca.pem", true, page_ca },
+	{ "/flows", false, page_flows },    { "/settings", false, page_settings },
 };
 
 /* --- who may see what --- */
@@ -143,7 +169,8 @@ static bool has_token(struct admin *a, struct bytes authorization)
 	if (!bytes_starts(authorization, scheme))
 		return false;
 	pthread_mutex_lock(&a->lock);
-	ok = a->token.n && secret_equal(bytes_slice(authorization, scheme.n, authorization.n), buf_bytes(&a->token));
+	ok = a->token.n && secret_equal(bytes_slice(authorization, scheme.n, authorization.n),
+					buf_bytes(&a->token));
 	pthread_mutex_unlock(&a->lock);
 	return ok;
 }
@@ -165,12 +192,14 @@ static void handle(void *ctx, const struct service_request *q, struct service_re
 			say(r, 403, "only over the admin socket, or with the token");
 		return;
 	}
-	say(r, 404, "there are /metrics, /healthz, /readyz, /ca.pem and /flows");
+	say(r, 404, "there are /metrics, /healthz, /readyz, /ca.pem, /flows and /settings");
 }
 
 static int serve(struct admin *a, int fd, bool local, struct service **out, struct err *e)
 {
-	struct service_options o = { .loop = a->o.loop, .fd = fd, .local = local, .handle = handle, .ctx = a };
+	struct service_options o = {
+		.loop = a->o.loop, .fd = fd, .local = local, .handle = handle, .ctx = a
+	};
 
 	return fd < 0 ? 0 : service_new(&o, out, e);
 }
@@ -184,8 +213,10 @@ int admin_new(const struct admin_options *o, struct admin **out, struct err *e)
 	a->o = *o;
 	a->ca_pem = buf_init((size_t)1 << 20);
 	a->token = buf_init_secret(4096);
+	a->settings = buf_init(SETTINGS_MAX);
 	pthread_mutex_init(&a->lock, NULL);
-	if (serve(a, o->unix_fd, true, &a->unix_service, e) < 0 || serve(a, o->tcp_fd, false, &a->tcp_service, e) < 0) {
+	if (serve(a, o->unix_fd, true, &a->unix_service, e) < 0 ||
+	    serve(a, o->tcp_fd, false, &a->tcp_service, e) < 0) {
 		admin_free(a);
 		return err_ctx(e, "the admin interface");
 	}
@@ -201,11 +232,13 @@ void admin_free(struct admin *a)
 	service_free(a->tcp_service);
 	buf_fini(&a->ca_pem);
 	buf_fini(&a->token);
+	buf_fini(&a->settings);
 	mem_free(a->metrics);
 	mem_free(a);
 }
 
-int admin_set_metrics(struct admin *a, const struct metrics *const *list, size_t count, struct err *e)
+int admin_set_metrics(struct admin *a, const struct metrics *const *list, size_t count,
+		      struct err *e)
 {
 	a->metrics = mem_dup(bytes_of(list, count * sizeof(*list)));
 	if (!a->metrics)
@@ -221,7 +254,10 @@ int admin_set_setup(struct admin *a, struct setup *setup, const struct delivery 
 	pthread_mutex_lock(&a->lock);
 	buf_clear(&a->ca_pem);
 	buf_clear(&a->token);
+	buf_clear(&a->settings);
 	r = buf_add(&a->ca_pem, d->bump_cert, e);
+	if (r == 0)
+		r = buf_add(&a->settings, d->settings, e);
 	if (r == 0 && token != CONFIG_NO_ASSET)
 		r = buf_add(&a->token, setup->secrets[token], e);
 	a->ready = r == 0;
@@ -232,9 +268,12 @@ int admin_set_setup(struct admin *a, struct setup *setup, const struct delivery 
 /* --- http://oriel.internal/ --- */
 
 static const char internal_page[] =
-	"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
-	"<title>oriel</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:44em;margin:3em auto;padding:0 1em}"
-	"code,pre{background:#8882;border-radius:4px;padding:.1em .3em}pre{padding:.7em;overflow-x:auto}</style>"
+	"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+	"content=\"width=device-width\">"
+	"<title>oriel</title><style>body{font:16px/1.5 "
+	"system-ui,sans-serif;max-width:44em;margin:3em auto;padding:0 1em}"
+	"code,pre{background:#8882;border-radius:4px;padding:.1em "
+	".3em}pre{padding:.7em;overflow-x:auto}</style>"
 	"<h1>This connection goes through oriel</h1>"
 	"<p>oriel decrypts the TLS traffic of programs that trust its bump CA. "
 	"Install it only on machines that are yours: <a href=\"/ca.pem\">ca.pem</a>.</p>"
@@ -244,14 +283,19 @@ static const char internal_page[] =
 	"<h2>macOS</h2><pre>sudo security add-trusted-cert -d -r trustRoot \\\n"
 	"  -k /Library/Keychains/System.keychain ca.pem</pre>"
 	"<h2>Windows</h2><pre>certutil -addstore -f Root ca.pem</pre>"
-	"<h2>Firefox</h2><p>Settings, Privacy &amp; Security, View Certificates, Authorities, Import.</p>"
-	"<h2>Chromium on Linux</h2><pre>certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n oriel -i ca.pem</pre>"
+	"<h2>Firefox</h2><p>Settings, Privacy &amp; Security, View Certificates, Authorities, "
+	"Import.</p>"
+	"<h2>Chromium on Linux</h2><pre>certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n oriel -i "
+	"ca.pem</pre>"
 	"<h2>Java</h2><pre>keytool -importcert -cacerts -alias oriel -file ca.pem</pre>"
-	"<p>On the machine that oriel runs on, <code>oriel trust install</code> and <code>oriel env</code> do this for you.</p>";
+	"<p>On the machine that oriel runs on, <code>oriel trust install</code> and <code>oriel "
+	"env</code> do this for you.</p>";
 
 int admin_internal_page(struct admin *a, struct bytes path, struct buf *out, struct err *e)
 {
-	struct service_reply r = { .status = 200, .type = "text/html; charset=utf-8", .body = buf_init((size_t)1 << 20) };
+	struct service_reply r = { .status = 200,
+				   .type = "text/html; charset=utf-8",
+				   .body = buf_init((size_t)1 << 20) };
 	int done;
 
 	if (path.n == 0 || bytes_equal(path, bytes_str("/"))) {

@@ -100,15 +100,15 @@ static bool is_older(const char *path, const char *than)
 
 	if (stat(path, &a) < 0 || stat(than, &b) < 0)
 		return true;
-	return a.st_mtim.tv_sec < b.st_mtim.tv_sec;
+	return a.st_mtim.tv_sec != b.st_mtim.tv_sec ? a.st_mtim.tv_sec < b.st_mtim.tv_sec
+						    : a.st_mtim.tv_nsec < b.st_mtim.tv_nsec;
 }
 
 static int write_p12(const struct bump_root *r, struct bytes bundle, struct err *e)
 {
 	struct pem p = { .rest = bundle, .line = 1 };
 	AUTO(buf_fini)
-	struct buf all = buf_init(BUNDLE_MAX),
-		   one = buf_init(1 << 20), out = buf_init(BUNDLE_MAX);
+	struct buf all = buf_init(BUNDLE_MAX), one = buf_init(1 << 20), out = buf_init(BUNDLE_MAX);
 	AUTO(mem_freep) size_t *ends = mem_new_array(BUNDLE_CERTS_MAX, sizeof(*ends));
 	AUTO(mem_freep) struct bytes *list = mem_new_array(BUNDLE_CERTS_MAX, sizeof(*list));
 	size_t count = 0;
@@ -134,12 +134,20 @@ static int write_p12(const struct bump_root *r, struct bytes bundle, struct err 
 	return file_write(r->p12_path, buf_bytes(&out), 0644, e);
 }
 
+/* In a shell that points to our bundle, the bundle is what this start takes for the system's roots. */
+static bool is_in(struct bytes roots, struct bytes pem)
+{
+	return roots.n && memmem(roots.p, roots.n, pem.p, pem.n);
+}
+
 int bump_root_write_bundles(const struct bump_root *r, struct bytes system_roots, struct err *e)
 {
 	AUTO(buf_fini) struct buf all = buf_init(BUNDLE_MAX);
 
-	if (buf_add(&all, system_roots, e) < 0 || buf_add(&all, bytes_str("\n"), e) < 0 ||
-	    buf_add(&all, buf_bytes(&r->cert_pem), e) < 0 ||
+	if (buf_add(&all, system_roots, e) < 0 ||
+	    (!is_in(system_roots, buf_bytes(&r->cert_pem)) &&
+	     (buf_add(&all, bytes_str("\n"), e) < 0 ||
+	      buf_add(&all, buf_bytes(&r->cert_pem), e) < 0)) ||
 	    write_changed(r->bundle_path, buf_bytes(&all), e) < 0)
 		return -1;
 	if (!is_older(r->p12_path, r->bundle_path))

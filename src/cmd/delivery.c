@@ -30,6 +30,7 @@ int delivery_write(const struct delivery *d, struct buf *out, struct err *e)
 	vec_write(&w, d->system_roots);
 	vec_write(&w, d->bump_cert);
 	vec_write(&w, d->hosts_file);
+	vec_write(&w, d->settings);
 	wr_u16(&w, (uint16_t)d->asset_count);
 	for (size_t i = 0; i < d->asset_count; i++)
 		vec_write(&w, d->assets[i]);
@@ -79,6 +80,7 @@ int delivery_parse(struct bytes b, struct delivery *out, struct err *e)
 	out->system_roots = vec_read(&r);
 	out->bump_cert = vec_read(&r);
 	out->hosts_file = vec_read(&r);
+	out->settings = vec_read(&r);
 	out->asset_count = rd_u16(&r);
 	if (out->asset_count > DELIVERY_ASSETS_MAX)
 		return FAIL(e, WIRE_DECODE, "more than %d files", DELIVERY_ASSETS_MAX);

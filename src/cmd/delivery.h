@@ -17,6 +17,7 @@ struct delivery {
 	struct bytes system_roots; /* PEM */
 	struct bytes bump_cert;	   /* PEM of the bump root, never its key */
 	struct bytes hosts_file;   /* text of /etc/hosts */
+	struct bytes settings;	   /* what GET /settings on the admin socket answers */
 	struct bytes assets[DELIVERY_ASSETS_MAX]; /* by index of the configuration's assets */
 	size_t asset_count;
 	struct addr listeners[DELIVERY_ADDRS_MAX]; /* as bound, the admin's behind the proxy's */

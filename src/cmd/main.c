@@ -3,6 +3,7 @@
 
 #include "cmd/args.h"
 #include "cmd/run.h"
+#include "cmd/verbs.h"
 #include "proc/child.h"
 
 static const struct args_verb verbs[] = {
@@ -12,6 +13,20 @@ static const struct args_verb verbs[] = {
 	  .max = 1,
 	  .options = run_options,
 	  .run = run_verb },
+	{ .name = "env",
+	  .help = "shell lines that send programs through the proxy",
+	  .options = env_options,
+	  .run = env_verb },
+	{ .name = "exec",
+	  .help = "run one command through the proxy",
+	  .command = "CMD...",
+	  .command_needed = true,
+	  .options = exec_options,
+	  .run = exec_verb },
+	{ .name = "flows",
+	  .help = "the last exchanges of the proxy that runs",
+	  .options = flows_options,
+	  .run = flows_verb },
 	{ 0 },
 };
 

@@ -46,7 +46,6 @@ struct supervisor {
 	struct role keeper, worker;
 	size_t lanes;
 	bool worker_ready; /* it has lanes to be joined to the keeper */
-	bool announced;
 	bool reload_due;
 	bool ending;
 	int64_t end_by_ns;
@@ -358,9 +357,6 @@ static void on_ready(struct supervisor *s)
 		s->worker_ready = true;
 		rejoin(s);
 	}
-	if (s->announced)
-		return;
-	s->announced = true;
 	if (bump_root_write_bundles(&s->plan->root, buf_bytes(&s->plan->system_roots), &e) < 0)
 		fprintf(stderr, "oriel: the bundle for clients could not be written: %s\n",
 			e.sentence);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cmd/settings.h"
 #include "net/sock.h"
 #include "proc/file.h"
 #include "proc/owner.h"
@@ -90,6 +91,7 @@ static struct plan *plan_alloc(void)
 		return NULL;
 	p->text = buf_init(TEXT_MAX_BYTES);
 	p->system_roots = buf_init(ROOTS_MAX);
+	p->settings = buf_init(SETTINGS_MAX);
 	p->admin_unix = p->admin_tcp = p->keylog = p->keylog_env = p->har = -1;
 	for (size_t i = 0; i < DELIVERY_ADDRS_MAX; i++)
 		p->listeners[i] = -1;
@@ -248,7 +250,8 @@ int plan_new(const struct supervisor_options *o, struct plan *before, struct pla
 		if (open_listener(p, before, i, e) < 0)
 			goto failed;
 	}
-	if (open_admin(p, before, e) < 0 || open_logs(p, before, e) < 0)
+	if (open_admin(p, before, e) < 0 || open_logs(p, before, e) < 0 ||
+	    settings_write(p, &p->settings, e) < 0)
 		goto failed;
 	*out = p;
 	return 0;
@@ -272,6 +275,7 @@ void plan_free(struct plan *p)
 		buf_fini(&p->assets[i]);
 	bump_root_fini(&p->root);
 	buf_fini(&p->system_roots);
+	buf_fini(&p->settings);
 	buf_fini(&p->text);
 	proxy_config_free(p->config);
 	mem_free(p);
@@ -301,6 +305,7 @@ int plan_delivery(const struct plan *p, struct buf *hosts_file, struct delivery 
 	*d = (struct delivery){ .config = buf_bytes(&p->text),
 				.system_roots = buf_bytes(&p->system_roots),
 				.bump_cert = buf_bytes(&p->root.cert_pem),
+				.settings = buf_bytes(&p->settings),
 				.asset_count = p->config->asset_count,
 				.listener_count = n,
 				.utc_offset_s = utc_offset(),

@@ -20,6 +20,7 @@ struct plan {
 	char admin_path[PATHS_MAX];
 	int keylog, keylog_env, har;
 	const char *keylog_env_path; /* SSLKEYLOGFILE, or NULL */
+	struct buf settings;	     /* the admin interface's page of them */
 };
 
 /* before: the plan in force, whose sockets are taken over where they serve; NULL at the start. On
