@@ -24,4 +24,9 @@ enum sandbox_role {
  * on. */
 int sandbox_enter(enum sandbox_role role, struct err *e) MUST_CHECK;
 
+/* From now on this thread, and those it makes, open, make and remove files only below dir (Landlock);
+ * what is open stays so. Before sandbox_enter, in a process with one thread. *confined is false where
+ * the kernel cannot (before 5.13, or without it): the filter is then all there is. Fails with ERR_SYSTEM. */
+int sandbox_confine(const char *dir, bool *confined, struct err *e) MUST_CHECK;
+
 #endif

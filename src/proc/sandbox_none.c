@@ -13,3 +13,11 @@ int sandbox_enter(enum sandbox_role role, struct err *e)
 	(void)e;
 	return 0;
 }
+
+int sandbox_confine(const char *dir, bool *confined, struct err *e)
+{
+	(void)dir;
+	(void)e;
+	*confined = false;
+	return 0;
+}

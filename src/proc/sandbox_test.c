@@ -535,20 +535,78 @@ static int use_files(void *ctx)
 	return 0;
 }
 
+static void remove_pool(const char *dir)
+{
+	static const char *const names[] = { "pool/key", "pool/log", "pool", "" };
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		(void)remove(path);
+	}
+}
+
 static void a_keeper_may_use_files(void **state)
 {
-	char dir[] = "/tmp/oriel-sandbox-XXXXXX", path[128];
+	char dir[] = "/tmp/oriel-sandbox-XXXXXX";
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	assert_int_equal(try(SANDBOX_KEEPER, use_files, dir), 0);
-	snprintf(path, sizeof(path), "%s/pool/key", dir);
-	assert_int_equal(unlink(path), 0);
-	snprintf(path, sizeof(path), "%s/pool/log", dir);
-	assert_int_equal(unlink(path), 0);
-	snprintf(path, sizeof(path), "%s/pool", dir);
-	assert_int_equal(rmdir(path), 0);
-	assert_int_equal(rmdir(dir), 0);
+	remove_pool(dir);
+}
+
+static int confine_and_use_files(void *ctx)
+{
+	const char *dir = ctx;
+	char outside[128];
+	bool confined;
+	int status;
+
+	if (sandbox_confine(dir, &confined, NULL) < 0)
+		return 50;
+	if (!confined)
+		return 77;
+	if (sandbox_enter(SANDBOX_KEEPER, NULL) < 0)
+		return 51;
+	status = use_files(ctx);
+	if (status)
+		return status;
+	if (open(passwd, O_RDONLY | O_CLOEXEC) >= 0 || errno != EACCES)
+		return 52;
+	snprintf(outside, sizeof(outside), "%s.outside", dir);
+	if (open(outside, O_CREAT | O_WRONLY | O_CLOEXEC, 0600) >= 0 || errno != EACCES)
+		return 53;
+	return symlink(passwd, outside) == 0 ? 54 : 55;
+}
+
+static int confine_only(void *ctx)
+{
+	bool confined;
+
+	return sandbox_confine(ctx, &confined, NULL) < 0 ? 1 : 0;
+}
+
+static void a_keeper_can_be_confined_to_its_folder(void **state)
+{
+	char dir[] = "/tmp/oriel-sandbox-XXXXXX";
+	struct child_options o = { .role = "keeper", .run = confine_and_use_files, .ctx = dir };
+	int status;
+	pid_t pid;
+
+	(void)state;
+	skip_without_sandbox();
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(child_start(&o, &pid, NULL), 0);
+	status = wait_for(pid);
+	remove_pool(dir);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip(); /* no Landlock in this kernel */
+	/* The last call of the child is one that ends a keeper. */
+	assert_true(child_ended_by_sandbox(status));
+	o.run = confine_only;
+	assert_int_equal(child_start(&o, &pid, NULL), 0); /* the folder is gone */
+	assert_int_equal(WEXITSTATUS(wait_for(pid)), 1);
 }
 
 /* Threads that were there before the filter are behind it too. */
@@ -653,6 +711,7 @@ int main(void)
 		cmocka_unit_test(new_hosts_work),
 		cmocka_unit_test(loops_and_channels_work),
 		cmocka_unit_test(a_keeper_may_use_files),
+		cmocka_unit_test(a_keeper_can_be_confined_to_its_folder),
 		cmocka_unit_test(threads_made_before_are_filtered_too),
 		cmocka_unit_test(it_shows_in_the_process_status),
 	};
