@@ -309,7 +309,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t flags = rd_u8(&r);
 	static struct metrics metrics;
 	struct views v = {
-		.json = { .mask = flags & 1, .headers = flags & 2, .body = flags & 4 },
+		.json = { .mask = flags & 1,
+			  .mask_but_body = flags & 8,
+			  .headers = flags & 2,
+			  .body = flags & 4 },
 		.text = { .mask = flags & 1,
 			  .verbose = flags & 2,
 			  .body = flags & 4,

@@ -16,7 +16,8 @@ int har_begin(struct har *h, const struct har_options *o, struct buf *out, struc
 	put_str(&w, TAIL);
 	if (put_end(&w) < 0)
 		return -1;
-	*h = (struct har){ .options = *o, .at = out->n - start - strlen(TAIL) };
+	*h = (struct har){ .options = *o, .first = out->n - start - strlen(TAIL) };
+	h->at = h->first;
 	if (!h->options.body_max)
 		h->options.body_max = HAR_BODY_MAX;
 	return 0;
@@ -183,7 +184,7 @@ int har_entry(struct har *h, struct buf *out, const struct flow_info *f, const s
 	struct put w = put_init(out, e);
 	size_t start = out->n;
 
-	put_str(&w, h->entries ? ",\n" : "\n");
+	put_str(&w, h->at > h->first ? ",\n" : "\n");
 	put_entry(&w, h, f, x);
 	put_str(&w, TAIL);
 	if (put_end(&w) < 0)

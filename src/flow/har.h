@@ -14,7 +14,8 @@ struct har_options {
 
 struct har {
 	struct har_options options;
-	uint64_t at; /* where in the file the tail begins */
+	uint64_t first; /* where in the file the first entry begins */
+	uint64_t at;	/* where the tail begins; set it back when an entry could not be written */
 	uint64_t entries;
 };
 

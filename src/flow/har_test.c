@@ -89,6 +89,25 @@ static void the_file_is_valid_after_every_entry(void **state)
 	rig_fini(&r);
 }
 
+static void an_entry_that_could_not_be_written_leaves_no_trace(void **state)
+{
+	static const struct flow_info f = { .flow = 1 };
+	static const struct exchange x = { .n = 1 };
+	uint64_t at;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, (struct har_options){ 0 });
+	at = r.har.at;
+	assert_int_equal(har_entry(&r.har, &r.out, &f, &x, NULL), 0);
+	buf_clear(&r.out);
+	r.har.at = at; /* the disk was full */
+	r.har.entries = 0;
+	on_exchange(&r, &f, &x);
+	on_exchange(&r, &f, &x);
+	rig_fini(&r);
+}
+
 static void timings_are_what_happened_and_add_up(void **state)
 {
 	struct rig r;
@@ -292,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_file_is_valid_after_every_entry),
+		cmocka_unit_test(an_entry_that_could_not_be_written_leaves_no_trace),
 		cmocka_unit_test(timings_are_what_happened_and_add_up),
 		cmocka_unit_test(requests_are_taken_apart),
 		cmocka_unit_test(compressed_bodies_are_decoded_and_their_gain_told),

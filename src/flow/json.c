@@ -169,6 +169,11 @@ static void put_headers(struct put *w, const char *name, const struct flow_heade
 	put_char(w, ']');
 }
 
+static bool shows_bodies(const struct json_options *o)
+{
+	return o->body && (!o->mask || o->mask_but_body);
+}
+
 static void put_data(struct put *w, struct bytes data, bool cut)
 {
 	if (view_is_text(&data, cut)) {
@@ -186,7 +191,7 @@ static void put_body(struct put *w, const struct message *m, const struct json_o
 {
 	struct view_body body;
 
-	if (!o->body || o->mask || m->body.n == 0)
+	if (!shows_bodies(o) || m->body.n == 0)
 		return;
 	view_body_init(&body, m, o->body_max ? o->body_max : VIEW_BODY_MAX);
 	put_open(w, "body", '{');
@@ -304,7 +309,7 @@ int message_json(struct buf *out, const struct json_options *o, const struct flo
 	if (m->opcode)
 		put_word(&w, "opcode", ws_opcode_text(m->opcode));
 	put_number(&w, "bytes", m->bytes);
-	if (o->body && !o->mask) {
+	if (shows_bodies(o)) {
 		put_open(&w, "data", '{');
 		put_data(&w, data, m->bytes > data.n);
 		put_char(&w, '}');

@@ -7,10 +7,11 @@
 #include "flow/exchange.h"
 
 struct json_options {
-	bool mask;	 /* as mask.h says */
-	bool headers;	 /* heads and trailers */
-	bool body;	 /* bodies, decoded: "text", or "base64" */
-	size_t body_max; /* bytes of a decoded body; 0: 64 KiB */
+	bool mask;	    /* as mask.h says; bodies and messages are then left out */
+	bool mask_but_body; /* not the bodies: they were asked for by name, as with --body */
+	bool headers;	    /* heads and trailers */
+	bool body;	    /* bodies, decoded: "text", or "base64" */
+	size_t body_max;    /* bytes of a decoded body; 0: 64 KiB */
 };
 
 /* {"v":1,"type":"exchange",…}. Each appends one line, or fails with ERR_LIMIT or ERR_NOMEM and

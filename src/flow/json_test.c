@@ -287,6 +287,25 @@ static void a_masked_line_has_no_values_and_no_bodies(void **state)
 	tracker_free(k.tracker);
 }
 
+static void bodies_that_were_asked_for_by_name_are_not_masked(void **state)
+{
+	struct kit_request up = { PROTO_HTTP1, "POST", "h", "/?q=SECRET", NULL, 0, "body" };
+	struct kit_response down = { .proto = PROTO_HTTP1, .status = 200 };
+	struct kit k =
+		kit_new((struct json_options){ .body = true, .mask = true, .mask_but_body = true });
+	json_t *line;
+
+	(void)state;
+	kit_open(&k, 1, "h");
+	kit_request(&k, 1, 1, &up);
+	kit_response(&k, 1, 1, &down);
+	line = take_line();
+	assert_string_equal(text_at(line, "http.url"), "https://h/?q=***");
+	assert_string_equal(text_at(line, "request.body.text"), "body");
+	json_decref(line);
+	tracker_free(k.tracker);
+}
+
 static void bodies_are_text_or_base64_and_decoded(void **state)
 {
 	static const uint8_t gzip[] = { 0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02,
@@ -382,6 +401,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(all_that_can_be_said_fits_the_schema),
 		cmocka_unit_test(text_from_the_network_is_escaped),
 		cmocka_unit_test(a_masked_line_has_no_values_and_no_bodies),
+		cmocka_unit_test(bodies_that_were_asked_for_by_name_are_not_masked),
 		cmocka_unit_test(bodies_are_text_or_base64_and_decoded),
 		cmocka_unit_test(a_full_buffer_or_missing_memory_writes_no_part_of_a_line),
 	};

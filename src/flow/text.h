@@ -20,10 +20,11 @@
 #include "flow/exchange.h"
 
 struct text_options {
-	bool colour;  /* ANSI sequences */
-	bool verbose; /* TLS of both legs, heads, trailers; sizes of messages */
-	bool body;    /* bodies and messages, decoded, text or a hex dump */
-	bool mask;    /* as mask.h says */
+	bool colour;	    /* ANSI sequences */
+	bool verbose;	    /* TLS of both legs, heads, trailers; sizes of messages */
+	bool body;	    /* bodies and messages, decoded, text or a hex dump */
+	bool mask;	    /* as mask.h says; bodies and messages are then hidden */
+	bool mask_but_body; /* not the bodies: they were asked for by name, as with --body */
 	int utc_offset_s;
 	unsigned width;	 /* columns; the URL is cut off to fit; 0: never */
 	size_t body_max; /* bytes of a decoded body that are shown; 0: 64 KiB */

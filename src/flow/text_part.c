@@ -320,6 +320,11 @@ static void put_more(struct text *t, uint64_t bytes)
 	}
 }
 
+static bool hides_bodies(const struct text_options *o)
+{
+	return o->mask && !o->mask_but_body;
+}
+
 static void put_body(struct text *t, const struct message *m)
 {
 	struct view_body body;
@@ -329,7 +334,7 @@ static void put_body(struct text *t, const struct message *m)
 	/* The messages of gRPC were shown one by one. */
 	if (!t->o->body || m->body_bytes == 0 || m->messages)
 		return;
-	if (t->o->mask) {
+	if (hides_bodies(t->o)) {
 		indent(t, "| (hidden)\n");
 		return;
 	}
@@ -422,7 +427,7 @@ void text_one_message(struct text *t, const struct flow_message *m)
 	put_str(&t->w, ", ");
 	put_u64(&t->w, m->bytes);
 	put_str(&t->w, m->bytes == 1 ? " byte" : " bytes");
-	if (!t->o->body || t->o->mask || m->bytes == 0) {
+	if (!t->o->body || hides_bodies(t->o) || m->bytes == 0) {
 		put_char(&t->w, '\n');
 		return;
 	}

@@ -314,6 +314,9 @@ static void a_binary_body_is_dumped_and_its_rest_counted(void **state)
 	k = kit_new((struct text_options){ .body = true, .mask = true });
 	play_body(&k, bytes_str("secret"), 6);
 	assert_out("             | (hidden)\n");
+	k = kit_new((struct text_options){ .body = true, .mask = true, .mask_but_body = true });
+	play_body(&k, bytes_str("shown"), 5);
+	assert_out("             | shown\n");
 }
 
 static void messages_are_lines(void **state)
