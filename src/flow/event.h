@@ -116,6 +116,7 @@ struct ev_handshake_done {
 	struct bytes alpn;
 	struct bytes issuer; /* of the leaf on this leg, as text */
 	bool resumed;
+	int64_t took_ns;	   /* 0: since this leg's ClientHello */
 	struct addr local, remote; /* of the leg's TCP connection */
 };
 

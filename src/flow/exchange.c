@@ -251,7 +251,9 @@ static void on_handshake_done(struct flow_slot *f, const struct event *ev)
 	leg->resumed = h->resumed;
 	leg->local = h->local;
 	leg->remote = h->remote;
-	if (leg->hello_ns && ev->mono_ns > leg->hello_ns)
+	if (h->took_ns)
+		leg->handshake_ns = h->took_ns;
+	else if (leg->hello_ns && ev->mono_ns > leg->hello_ns)
 		leg->handshake_ns = ev->mono_ns - leg->hello_ns;
 	flow_slot_set(f, &leg->alpn, h->alpn, NAME_MAX_BYTES);
 	flow_slot_set(f, &leg->issuer, h->issuer, TEXT_MAX_BYTES);

@@ -92,6 +92,7 @@ struct flow {
 	bool via_asked, via_open;  /* the upstream proxy */
 	struct tls_policy *policy; /* offered upstream */
 	bool resuming;
+	int64_t shake_ns; /* how long the handshake with the server took */
 	bool server_spoke;
 	struct leaf_ticket *ticket;
 	struct leaf *leaf;

@@ -7,8 +7,10 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "crypt/hash.h"
+#include "pki/cert.h"
 
 #define SHARDS 8
+#define ISSUER_TEXT_MAX 200
 #define PENDING_MAX 4096
 
 struct leaf_entry {
@@ -35,6 +37,7 @@ void leaf_free(struct leaf *l)
 		return;
 	tls_identity_free(l->identity);
 	mem_free(l->key_note);
+	mem_free(l->issuer);
 	mem_free(en);
 }
 
@@ -289,6 +292,17 @@ static void pending_settle(struct leaf_desk *d, struct pending *p, struct leaf *
 	}
 }
 
+/* NULL when it cannot be read, or there is no memory. */
+static char *issuer_of(struct bytes der)
+{
+	char text[ISSUER_TEXT_MAX];
+	struct cert c;
+
+	if (cert_parse(der, &c, NULL) < 0)
+		return NULL;
+	return mem_str(name_text(c.issuer, text, sizeof(text)));
+}
+
 static int leaf_make(const struct keeper_message *m, struct tls_key *key, struct leaf **out,
 		     struct err *e)
 {
@@ -299,6 +313,7 @@ static int leaf_make(const struct keeper_message *m, struct tls_key *key, struct
 	atomic_init(&en->count, 1);
 	en->leaf.kind = m->kind;
 	en->leaf.key_note = mem_dup(m->text);
+	en->leaf.issuer = issuer_of(m->der);
 	if (!en->leaf.key_note || tls_identity_new(&m->der, 1, key, &en->leaf.identity, e) < 0) {
 		leaf_free(&en->leaf);
 		return err_ctx(e, "a minted certificate");

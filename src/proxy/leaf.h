@@ -12,6 +12,7 @@ struct leaf {
 	struct tls_identity *identity;
 	enum key_kind kind;
 	char *key_note; /* why the key is not of the origin's kind; empty when it is */
+	char *issuer;	/* as text; NULL: not known */
 };
 void leaf_free(struct leaf *l); /* gives one count back */
 struct leaf *leaf_ref(struct leaf *l);

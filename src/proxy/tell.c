@@ -113,6 +113,7 @@ void tell_secret(struct flow *f, enum flow_leg leg, struct bytes label)
 void tell_handshake(struct flow *f, enum flow_leg leg)
 {
 	const struct leg *l = leg == LEG_CLIENT ? &f->client : &f->server;
+	const char *issuer = leg == LEG_CLIENT ? f->leaf->issuer : f->issuer;
 	struct event ev = event_of(f, EV_HANDSHAKE_DONE, leg);
 	struct tls_info info;
 
@@ -124,8 +125,9 @@ void tell_handshake(struct flow *f, enum flow_leg leg)
 					    .cipher = info.cipher,
 					    .group = info.group,
 					    .alpn = info.alpn,
-					    .issuer = bytes_str(f->issuer ? f->issuer : ""),
+					    .issuer = bytes_str(issuer ? issuer : ""),
 					    .resumed = info.resumed,
+					    .took_ns = leg == LEG_CLIENT ? 0 : f->shake_ns,
 					    .local = l->local,
 					    .remote = l->remote };
 	emit(f, &ev);

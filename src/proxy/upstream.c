@@ -113,8 +113,8 @@ static unsigned shake_done(struct flow *f)
 	tls_info(f->server.tls, &info);
 	f->resuming = info.resumed;
 	leg_go(&f->server, LEG_OPEN);
-	metric_observe(f->lane->o.metrics, HIST_SHAKE_SERVER,
-		       loop_mono_ns(f->lane->loop) - f->state_ns);
+	f->shake_ns = loop_mono_ns(f->lane->loop) - f->state_ns;
+	metric_observe(f->lane->o.metrics, HIST_SHAKE_SERVER, f->shake_ns);
 	return flow_go(f, FLOW_JUDGE);
 }
 
