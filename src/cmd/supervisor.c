@@ -107,8 +107,8 @@ static int role_channel(struct role *r, int fd, struct err *e)
 	return channel_new(fd, &o, &r->channel, e);
 }
 
-static int send_fds(struct channel *c, uint16_t type, struct bytes payload, const int *fds, size_t count,
-		    struct err *e)
+static int send_fds(struct channel *c, uint16_t type, struct bytes payload, const int *fds,
+		    size_t count, struct err *e)
 {
 	struct channel_message m = { .type = type, .payload = payload, .fd_count = count };
 
@@ -124,9 +124,8 @@ static void send_lines(struct supervisor *s, int *ends, size_t count)
 		size_t n = count - i < CHANNEL_FDS_MAX ? count - i : CHANNEL_FDS_MAX;
 
 		/* A worker that is gone is started anew and gets lines of its own. */
-		if (!s->worker.channel ||
-		    send_fds(s->worker.channel, WORKER_KEEPER, bytes_of(&first, 1),
-				     ends + i, n, NULL) < 0)
+		if (!s->worker.channel || send_fds(s->worker.channel, WORKER_KEEPER,
+						   bytes_of(&first, 1), ends + i, n, NULL) < 0)
 			break;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -200,7 +199,7 @@ static void rejoin(struct supervisor *s)
 		size_t n = s->lanes - i < CHANNEL_FDS_MAX ? s->lanes - i : CHANNEL_FDS_MAX;
 
 		if (send_fds(s->keeper.channel, KEEPER_CONTROL_LANES, bytes_of(NULL, 0),
-				     keeper_ends + i, n, NULL) < 0)
+			     keeper_ends + i, n, NULL) < 0)
 			break;
 	}
 	for (size_t i = 0; i < s->lanes; i++)
@@ -229,8 +228,8 @@ static int send_sockets(struct supervisor *s, const struct plan *p, struct err *
 		fds[n++] = extras[i].fd;
 		header[1] |= (uint8_t)extras[i].which;
 	}
-	return send_fds(s->worker.channel, WORKER_SOCKETS, bytes_of(header, sizeof(header)),
-				fds, n, e);
+	return send_fds(s->worker.channel, WORKER_SOCKETS, bytes_of(header, sizeof(header)), fds, n,
+			e);
 }
 
 static int deliver(struct supervisor *s, const struct plan *p, struct err *e)

@@ -236,7 +236,8 @@ static bool attempt_start(struct dial *d, const struct addr *a)
 	t->addr = *a;
 	t->fd = -1;
 	if (sock_connect(a, &t->fd, &e) < 0 ||
-	    loop_watch_new(d->loop, t->fd, on_attempt, t, &t->watch, &e) < 0) {
+	    loop_watch_new(d->loop, t->fd, (struct loop_watch_call){ on_attempt, t }, &t->watch,
+			   &e) < 0) {
 		note_error(d, a, e.sys ? e.sys : ENOMEM);
 		attempt_free(t);
 		return false;

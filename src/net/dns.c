@@ -185,7 +185,8 @@ static void on_socket_state(void *ctx, ares_socket_t fd, int readable, int writa
 	}
 	s->dns = d;
 	s->fd = fd;
-	if (!s->watch && loop_watch_new(d->loop, fd, on_dns_socket, s, &s->watch, NULL) < 0)
+	if (!s->watch && loop_watch_new(d->loop, fd, (struct loop_watch_call){ on_dns_socket, s },
+					&s->watch, NULL) < 0)
 		return;
 	loop_watch_set(s->watch, events);
 }

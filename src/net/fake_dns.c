@@ -247,7 +247,8 @@ static void on_tcp(void *ctx, unsigned events)
 	loop_watch_free(STEAL(d->conversation_watch));
 	sock_close(&d->conversation);
 	d->conversation = fd;
-	status = loop_watch_new(d->loop, fd, on_conversation, d, &d->conversation_watch, NULL);
+	status = loop_watch_new(d->loop, fd, (struct loop_watch_call){ on_conversation, d },
+				&d->conversation_watch, NULL);
 	assert(status == 0);
 	(void)status;
 	loop_watch_set(d->conversation_watch, LOOP_READ);
@@ -270,8 +271,10 @@ struct fake_dns *fake_dns_new(struct loop *l, const struct fake_dns_rule *rules)
 	d->udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	status = bind(d->udp, (struct sockaddr *)&sa, sockaddr_from(&a, &sa));
 	assert(status == 0);
-	status = loop_watch_new(l, d->udp, on_udp, d, &d->udp_watch, NULL) < 0 ||
-		 loop_watch_new(l, d->tcp, on_tcp, d, &d->tcp_watch, NULL) < 0;
+	status = loop_watch_new(l, d->udp, (struct loop_watch_call){ on_udp, d }, &d->udp_watch,
+				NULL) < 0 ||
+		 loop_watch_new(l, d->tcp, (struct loop_watch_call){ on_tcp, d }, &d->tcp_watch,
+				NULL) < 0;
 	assert(status == 0);
 	(void)status;
 	loop_watch_set(d->udp_watch, LOOP_READ);

@@ -40,8 +40,7 @@ struct loop {
 
 struct loop_watch {
 	uv_poll_t uv;
-	loop_watch_fn *fn;
-	void *ctx;
+	struct loop_watch_call call;
 	unsigned wanted; /* what the caller asked for */
 	unsigned armed;	 /* what libuv watches: wanted, and perhaps LOOP_READ still */
 };
@@ -56,8 +55,7 @@ struct loop_timer {
 
 struct loop_signal {
 	uv_signal_t uv;
-	loop_signal_fn *fn;
-	void *ctx;
+	struct loop_signal_call call;
 };
 
 static int calls_add(struct calls *c, struct call call, struct err *e)
@@ -283,7 +281,7 @@ static void on_poll(uv_poll_t *h, int status, int ready)
 		events &= w->wanted;
 	}
 	if (events)
-		w->fn(w->ctx, events);
+		w->call.fn(w->call.ctx, events);
 	/* The memory is still there when fn freed the watch: see above. */
 	if (!uv_is_closing((uv_handle_t *)h) && w->armed != w->wanted)
 		watch_arm(w, w->wanted);
@@ -304,7 +302,7 @@ static void watch_arm(struct loop_watch *w, unsigned events)
 	w->armed = events;
 }
 
-int loop_watch_new(struct loop *l, int fd, loop_watch_fn *fn, void *ctx, struct loop_watch **out,
+int loop_watch_new(struct loop *l, int fd, struct loop_watch_call call, struct loop_watch **out,
 		   struct err *e)
 {
 	struct loop_watch *w = mem_new(sizeof(*w));
@@ -317,8 +315,7 @@ int loop_watch_new(struct loop *l, int fd, loop_watch_fn *fn, void *ctx, struct 
 		mem_free(w); /* libuv has not taken the handle into its list then */
 		return fail_uv(e, status, "watching a descriptor");
 	}
-	w->fn = fn;
-	w->ctx = ctx;
+	w->call = call;
 	*out = w;
 	return 0;
 }
@@ -408,10 +405,10 @@ static void on_signal(uv_signal_t *h, int signum)
 {
 	struct loop_signal *s = (struct loop_signal *)h;
 
-	s->fn(s->ctx, signum);
+	s->call.fn(s->call.ctx, signum);
 }
 
-int loop_signal_new(struct loop *l, int signum, loop_signal_fn *fn, void *ctx,
+int loop_signal_new(struct loop *l, int signum, struct loop_signal_call call,
 		    struct loop_signal **out, struct err *e)
 {
 	struct loop_signal *s = mem_new(sizeof(*s));
@@ -424,8 +421,7 @@ int loop_signal_new(struct loop *l, int signum, loop_signal_fn *fn, void *ctx,
 		mem_free(s);
 		return fail_uv(e, status, "watching for a signal");
 	}
-	s->fn = fn;
-	s->ctx = ctx;
+	s->call = call;
 	status = uv_signal_start(&s->uv, on_signal, signum);
 	if (status < 0) {
 		loop_signal_free(s);

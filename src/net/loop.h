@@ -28,8 +28,12 @@ int loop_later(struct loop *l, void (*fn)(void *ctx), void *ctx, struct err *e) 
 enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_HANGUP = 4 };
 /* events: what happened, LOOP_READ also for an error or the end, so that the next read tells it. */
 typedef void loop_watch_fn(void *ctx, unsigned events);
+struct loop_watch_call {
+	loop_watch_fn *fn;
+	void *ctx;
+};
 /* The descriptor stays the caller's. Nothing is watched until loop_watch_set. */
-int loop_watch_new(struct loop *l, int fd, loop_watch_fn *fn, void *ctx, struct loop_watch **out,
+int loop_watch_new(struct loop *l, int fd, struct loop_watch_call call, struct loop_watch **out,
 		   struct err *e) MUST_CHECK;
 void loop_watch_set(struct loop_watch *w,
 		    unsigned events);	    /* cheap when nothing changes; 0 stops */
@@ -43,7 +47,11 @@ void loop_timer_stop(struct loop_timer *t);
 void loop_timer_free(struct loop_timer *t);
 
 typedef void loop_signal_fn(void *ctx, int signum);
-int loop_signal_new(struct loop *l, int signum, loop_signal_fn *fn, void *ctx,
+struct loop_signal_call {
+	loop_signal_fn *fn;
+	void *ctx;
+};
+int loop_signal_new(struct loop *l, int signum, struct loop_signal_call call,
 		    struct loop_signal **out, struct err *e) MUST_CHECK;
 void loop_signal_free(struct loop_signal *s);
 

@@ -191,7 +191,9 @@ static void a_timer_that_sets_itself_for_now_does_not_keep_the_loop_from_polling
 	(void)state;
 	assert_int_equal(pipe2(s.fds, O_CLOEXEC), 0);
 	assert_int_equal(write(s.fds[1], "x", 1), 1);
-	assert_int_equal(loop_watch_new(s.loop, s.fds[0], stop_spinning, &s, &w, NULL), 0);
+	assert_int_equal(loop_watch_new(s.loop, s.fds[0],
+					(struct loop_watch_call){ stop_spinning, &s }, &w, NULL),
+			 0);
 	loop_watch_set(w, LOOP_READ);
 	assert_int_equal(loop_timer_new(s.loop, spin, &s, &s.timer, NULL), 0);
 	loop_timer_set(s.timer, 0);
@@ -262,7 +264,9 @@ static void on_watched(void *ctx, unsigned events)
 static void watched_open(struct watched *w, int here, int there)
 {
 	*w = (struct watched){ .loop = loop_make(), .here = here, .there = there };
-	assert_int_equal(loop_watch_new(w->loop, here, on_watched, w, &w->watch, NULL), 0);
+	assert_int_equal(loop_watch_new(w->loop, here, (struct loop_watch_call){ on_watched, w },
+					&w->watch, NULL),
+			 0);
 }
 
 static void watched_close(struct watched *w)
@@ -439,7 +443,9 @@ static void a_watch_freed_by_another_in_the_same_turn_is_not_called(void **state
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(loop_watch_new(t.loop, fds[i], free_both, &t, &t.watches[i], NULL),
+		assert_int_equal(loop_watch_new(t.loop, fds[i],
+						(struct loop_watch_call){ free_both, &t },
+						&t.watches[i], NULL),
 				 0);
 		loop_watch_set(t.watches[i], LOOP_WRITE); /* both are ready at once */
 	}
@@ -459,7 +465,9 @@ static void a_descriptor_number_may_come_back_at_once(void **state)
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	assert_int_equal(loop_watch_new(l, fds[0], on_watched, &w, &old, NULL), 0);
+	assert_int_equal(loop_watch_new(l, fds[0], (struct loop_watch_call){ on_watched, &w }, &old,
+					NULL),
+			 0);
 	loop_watch_set(old, LOOP_READ);
 	run_for(l, 1 * MS);
 	loop_watch_free(old);
@@ -467,7 +475,9 @@ static void a_descriptor_number_may_come_back_at_once(void **state)
 	close(fds[1]);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, again), 0);
 	assert_int_equal(again[0], fds[0]);
-	assert_int_equal(loop_watch_new(l, again[0], on_watched, &w, &w.watch, NULL), 0);
+	assert_int_equal(loop_watch_new(l, again[0], (struct loop_watch_call){ on_watched, &w },
+					&w.watch, NULL),
+			 0);
 	loop_watch_set(w.watch, LOOP_READ);
 	assert_int_equal(write(again[1], "x", 1), 1);
 	run_for(l, 2000 * MS);
@@ -487,7 +497,9 @@ static void refuses_to_watch_a_file(void **state)
 
 	(void)state;
 	assert_non_null(f);
-	assert_int_equal(loop_watch_new(l, fileno(f), on_watched, NULL, &w, &e), -1);
+	assert_int_equal(loop_watch_new(l, fileno(f), (struct loop_watch_call){ on_watched, NULL },
+					&w, &e),
+			 -1);
 	assert_int_equal(e.code, ERR_SYSTEM);
 	fclose(f);
 	loop_free(l);
@@ -558,7 +570,9 @@ static void tells_signals(void **state)
 	struct loop_signal *sig;
 
 	(void)state;
-	assert_int_equal(loop_signal_new(s.loop, SIGUSR1, on_signalled, &s, &sig, NULL), 0);
+	assert_int_equal(loop_signal_new(s.loop, SIGUSR1,
+					 (struct loop_signal_call){ on_signalled, &s }, &sig, NULL),
+			 0);
 	raise(SIGUSR1);
 	run_for(s.loop, 2000 * MS);
 	assert_int_equal(s.seen, SIGUSR1);
@@ -583,9 +597,12 @@ static void every_allocation_may_fail(void **state)
 	mem_fail_at(0);
 	l = loop_make();
 	mem_fail_at(1);
-	assert_int_equal(loop_watch_new(l, 0, on_watched, NULL, &w, &e), -1);
+	assert_int_equal(loop_watch_new(l, 0, (struct loop_watch_call){ on_watched, NULL }, &w, &e),
+			 -1);
 	assert_int_equal(loop_timer_new(l, write_a, NULL, &t, &e), -1);
-	assert_int_equal(loop_signal_new(l, SIGUSR1, on_signalled, NULL, &s, &e), -1);
+	assert_int_equal(loop_signal_new(l, SIGUSR1,
+					 (struct loop_signal_call){ on_signalled, NULL }, &s, &e),
+			 -1);
 	assert_int_equal(loop_post(l, write_a, NULL, &e), -1);
 	assert_int_equal(loop_later(l, write_a, NULL, &e), -1);
 	assert_int_equal(e.code, ERR_NOMEM);

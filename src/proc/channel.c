@@ -509,7 +509,7 @@ static void on_ready(void *ctx, unsigned events)
 
 int channel_watch(struct channel *c, struct loop *l, const struct channel_handler *h, struct err *e)
 {
-	if (loop_watch_new(l, c->fd, on_ready, c, &c->watch, e) < 0)
+	if (loop_watch_new(l, c->fd, (struct loop_watch_call){ on_ready, c }, &c->watch, e) < 0)
 		return -1;
 	c->handler = *h;
 	watch_update(c);

@@ -38,8 +38,8 @@ static void every_default_timeout_and_limit_is_above_zero(void **state)
 	assert_true(t->hello > 0 && t->dial > 0 && t->handshake > 0 && t->idle > 0);
 	assert_true(t->silent_client > 0 && t->half_close > 0 && t->drain > 0);
 	assert_memory_equal(t, &config_listener_default.timeouts, sizeof(*t));
-	assert_true(l->connections && l->connections_per_client && l->buffer && l->hello);
-	assert_true(l->head && l->certificates && l->sessions);
+	assert_true(l->connections && l->connections_per_client && l->buffer);
+	assert_true(l->certificates && l->sessions);
 }
 
 static void *take_and_drop(void *c)

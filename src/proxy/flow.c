@@ -396,7 +396,8 @@ void flow_start(struct lane *l, const struct config_listener *listener, int fd)
 		return;
 	}
 	flow_bound(f, bound_ns(f, BOUND_HELLO));
-	if (leg_open(&f->client, l->loop, fd, flow_on_client, f, &e) < 0) {
+	if (leg_open(&f->client, l->loop, fd, (struct loop_watch_call){ flow_on_client, f }, &e) <
+	    0) {
 		flow_free(f);
 		return;
 	}

@@ -189,7 +189,9 @@ int lane_listen(struct lane *l, struct setup *s, const int *fds, size_t count, s
 		list[i] = (struct lane_listener){ .lane = l,
 						  .config = &s->config->listeners[i],
 						  .fd = fds[i] };
-		if (loop_watch_new(l->loop, fds[i], on_listener, &list[i], &list[i].watch, e) == 0)
+		if (loop_watch_new(l->loop, fds[i],
+				   (struct loop_watch_call){ on_listener, &list[i] },
+				   &list[i].watch, e) == 0)
 			continue;
 		while (i > 0)
 			loop_watch_free(list[--i].watch);

@@ -65,9 +65,9 @@ static size_t read_size(const struct leg *l)
 	return l->limit / 2 < LEG_READ_SIZE ? l->limit / 2 : LEG_READ_SIZE;
 }
 
-int leg_open(struct leg *l, struct loop *loop, int fd, loop_watch_fn *fn, void *ctx, struct err *e)
+int leg_open(struct leg *l, struct loop *loop, int fd, struct loop_watch_call call, struct err *e)
 {
-	if (loop_watch_new(loop, fd, fn, ctx, &l->watch, e) < 0) {
+	if (loop_watch_new(loop, fd, call, &l->watch, e) < 0) {
 		sock_close(&fd);
 		return -1;
 	}

@@ -53,7 +53,7 @@ struct leg_scratch {
 
 void leg_init(struct leg *l, size_t limit);
 /* Takes the connected socket and watches it. On failure fd is closed. */
-int leg_open(struct leg *l, struct loop *loop, int fd, loop_watch_fn *fn, void *ctx,
+int leg_open(struct leg *l, struct loop *loop, int fd, struct loop_watch_call call,
 	     struct err *e) MUST_CHECK;
 void leg_close(struct leg *l);	     /* frees everything; the peer sees FIN */
 void leg_close_reset(struct leg *l); /* the peer sees RST */

@@ -39,7 +39,8 @@ static void on_dialled(void *ctx, enum dial_result r, int fd, const struct addr 
 	f->dialled = true;
 	f->dial_result = r;
 	metric_observe(f->lane->o.metrics, HIST_DIAL, loop_mono_ns(f->lane->loop) - f->state_ns);
-	if (r == DIAL_OK && leg_open(&f->server, f->lane->loop, fd, flow_on_server, f, &e) < 0)
+	if (r == DIAL_OK && leg_open(&f->server, f->lane->loop, fd,
+				     (struct loop_watch_call){ flow_on_server, f }, &e) < 0)
 		f->dial_result = DIAL_FAULT;
 	if (f->dial_result != DIAL_OK && !f->dial_why)
 		f->dial_why = r == DIAL_OK ? mem_str(e.sentence) : mem_dup(detail);

@@ -47,8 +47,10 @@ int service_write(struct buf *out, const struct service_reply *r, struct err *e)
 {
 	if (buf_printf(out, e,
 		       "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-		       "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
-		       r->status, r->status == 200 ? "OK" : connect_status_text(r->status), r->type, r->body.n) < 0)
+		       "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: "
+		       "close\r\n\r\n",
+		       r->status, r->status == 200 ? "OK" : connect_status_text(r->status), r->type,
+		       r->body.n) < 0)
 		return -1;
 	return buf_add(out, buf_bytes(&r->body), e);
 }
@@ -128,7 +130,9 @@ static void answer(struct visit *v, struct service_reply *r)
 
 static void refuse(struct visit *v, unsigned status, const char *why)
 {
-	struct service_reply r = { .status = status, .type = "text/plain; charset=utf-8", .body = buf_init(1024) };
+	struct service_reply r = { .status = status,
+				   .type = "text/plain; charset=utf-8",
+				   .body = buf_init(1024) };
 
 	if (buf_printf(&r.body, NULL, "%s\n", why) < 0)
 		buf_clear(&r.body);
@@ -143,7 +147,9 @@ static void handle(struct visit *v, const struct connect_head *head)
 				     .path = bytes_slice(head->target, 0, path_n),
 				     .query = bytes_slice(head->target, path_n + 1, head->target.n),
 				     .local = s->o.local };
-	struct service_reply r = { .status = 200, .type = "text/plain; charset=utf-8", .body = buf_init(SERVICE_BODY_MAX) };
+	struct service_reply r = { .status = 200,
+				   .type = "text/plain; charset=utf-8",
+				   .body = buf_init(SERVICE_BODY_MAX) };
 
 	if (head->form != CONNECT_ORIGIN) {
 		refuse(v, 400, "only origin-form requests are served here");
@@ -222,7 +228,8 @@ static void visit_start(struct service *s, int fd)
 	v->out = buf_init(SERVICE_BODY_MAX + 4096);
 	list_add(&s->visits, &v->node);
 	s->count++;
-	if (loop_watch_new(s->o.loop, fd, on_visit, v, &v->watch, NULL) < 0 ||
+	if (loop_watch_new(s->o.loop, fd, (struct loop_watch_call){ on_visit, v }, &v->watch,
+			   NULL) < 0 ||
 	    loop_timer_new(s->o.loop, on_late, v, &v->timer, NULL) < 0) {
 		visit_end(v);
 		return;
@@ -258,7 +265,8 @@ int service_new(const struct service_options *o, struct service **out, struct er
 	if (!s->o.max_connections)
 		s->o.max_connections = CONNECTIONS_MAX;
 	list_init(&s->visits);
-	if (loop_watch_new(o->loop, fd, on_listener, s, &s->watch, e) < 0) {
+	if (loop_watch_new(o->loop, fd, (struct loop_watch_call){ on_listener, s }, &s->watch, e) <
+	    0) {
 		service_free(s);
 		return -1;
 	}
@@ -271,7 +279,7 @@ void service_free(struct service *s)
 {
 	if (!s)
 		return;
-	LIST_EACH(it, &s->visits)
+	LIST_EACH (it, &s->visits)
 		visit_end(LIST_OWNER(it, struct visit, node));
 	loop_watch_free(s->watch);
 	sock_close(&s->o.fd);

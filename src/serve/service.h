@@ -25,9 +25,10 @@ struct service_reply {
 
 struct service_options {
 	struct loop *loop;
-	int fd;		      /* listening, taken, on failure too */
-	bool local;	      /* a Unix socket */
-	const struct addr *own; /* TCP: a Host header must name one of these, or localhost; borrowed */
+	int fd;	    /* listening, taken, on failure too */
+	bool local; /* a Unix socket */
+	const struct addr
+		*own; /* TCP: a Host header must name one of these, or localhost; borrowed */
 	size_t own_count;
 	size_t max_connections; /* 0: 64 */
 	/* Fills the reply. */
