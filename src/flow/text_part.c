@@ -1,5 +1,6 @@
 #include "flow/text_part.h"
 
+#include "base/rd.h"
 #include "wire/alert.h"
 #include "wire/names.h"
 
@@ -408,6 +409,19 @@ void text_messages(struct text *t, const struct exchange *x)
 	put_one(t, x, &x->response, "< ");
 }
 
+/* The body of a Close frame: a status of two bytes and perhaps a reason (RFC 6455, 5.5.1). */
+static void put_close(struct text *t, struct bytes data)
+{
+	bool bad = false;
+	struct rd r = rd_init(data, &bad);
+
+	put_str(&t->w, ": ");
+	put_u64(&t->w, rd_u16(&r));
+	if (r.n)
+		put_char(&t->w, ' ');
+	put_line(t, rd_rest(&r));
+}
+
 void text_one_message(struct text *t, const struct flow_message *m)
 {
 	struct bytes data =
@@ -429,6 +443,10 @@ void text_one_message(struct text *t, const struct flow_message *m)
 	put_str(&t->w, m->bytes == 1 ? " byte" : " bytes");
 	if (!t->o->body || hides_bodies(t->o) || m->bytes == 0) {
 		put_char(&t->w, '\n');
+		return;
+	}
+	if (m->opcode == 8 && data.n > 1 && !cut) {
+		put_close(t, data);
 		return;
 	}
 	put_str(&t->w, in_line ? ": " : ":\n");
