@@ -2,9 +2,13 @@
 #include <stdio.h>
 
 #include "cmd/args.h"
+#include "cmd/completion.h"
 #include "cmd/run.h"
 #include "cmd/verbs.h"
 #include "proc/child.h"
+
+static const char *const completion_shells[] = { "bash", "zsh", "fish", NULL };
+static int completion_verb(const struct args_verb *verb, void *args);
 
 static const struct args_verb verbs[] = {
 	{ .name = "run",
@@ -23,27 +27,58 @@ static const struct args_verb verbs[] = {
 	  .command_needed = true,
 	  .options = exec_options,
 	  .run = exec_verb },
+	{ .name = "browser",
+	  .help = "a browser that goes through the proxy, with a throwaway profile",
+	  .operands = "[URL]",
+	  .max = 1,
+	  .command = "BROWSER-OPTION...",
+	  .options = browser_options,
+	  .run = browser_verb },
 	{ .name = "flows",
 	  .help = "the last exchanges of the proxy that runs",
 	  .options = flows_options,
 	  .run = flows_verb },
+	{ .name = "completion",
+	  .help = "completion of this command line, for a shell to read",
+	  .actions = completion_shells,
+	  .operands = "SHELL",
+	  .min = 1,
+	  .max = 1,
+	  .run = completion_verb },
 	{ 0 },
 };
+
+/* Prints a text that was made, or why it was not; frees it. */
+static int print(struct buf *text, int made, const struct err *e)
+{
+	int status = EXIT_OK;
+
+	if (made < 0) {
+		fprintf(stderr, "oriel: %s\n", e->sentence);
+		status = err_exit_status(e);
+	} else if (fwrite(text->p, 1, text->n, stdout) != text->n || fflush(stdout) != 0) {
+		status = EXIT_FAULT;
+	}
+	buf_fini(text);
+	return status;
+}
 
 static int usage(const struct args_verb *verb)
 {
 	struct buf text = buf_init(1 << 20);
 	struct err e = { 0 };
-	int status = EXIT_OK;
 
-	if (args_usage(verbs, verb, &text, &e) < 0) {
-		fprintf(stderr, "oriel: %s\n", e.sentence);
-		status = err_exit_status(&e);
-	} else {
-		fwrite(text.p, 1, text.n, stdout);
-	}
-	buf_fini(&text);
-	return status;
+	return print(&text, args_usage(verbs, verb, &text, &e), &e);
+}
+
+static int completion_verb(const struct args_verb *verb, void *args)
+{
+	const struct args *a = args;
+	struct buf text = buf_init(1 << 20);
+	struct err e = { 0 };
+
+	(void)verb;
+	return print(&text, completion_write(verbs, a->operands[0], &text, &e), &e);
 }
 
 int main(int argc, char **argv)
