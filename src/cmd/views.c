@@ -7,6 +7,7 @@
 
 #define LINES_MAX ((size_t)8 << 20)
 #define ONE_MAX ((size_t)4 << 20) /* the text of one exchange */
+#define KEPT_MAX ((size_t)64 << 10)
 
 static void count_lost(struct views *v)
 {
@@ -15,13 +16,22 @@ static void count_lost(struct views *v)
 	pthread_mutex_unlock(&v->lock);
 }
 
-static void put_lines(struct views *v, struct buf *b, int formatted)
+/* What one lane's callbacks work with: its text is made in a buffer that is kept. */
+struct view_lane {
+	struct views *views;
+	struct buf line;
+};
+
+static void put_lines(struct view_lane *l, int formatted)
 {
 	if (formatted < 0)
-		count_lost(v);
-	else if (b->n)
-		output_put(v->lines, buf_bytes(b));
-	buf_fini(b);
+		count_lost(l->views);
+	else if (l->line.n)
+		output_put(l->views->lines, buf_bytes(&l->line));
+	buf_clear(&l->line);
+	/* One large body is no reason to hold its memory for ever. */
+	if (l->line.cap > KEPT_MAX)
+		buf_shrink(&l->line);
 }
 
 static void write_har(struct views *v, const struct flow_info *f, const struct exchange *x)
@@ -39,13 +49,13 @@ static void write_har(struct views *v, const struct flow_info *f, const struct e
 
 static void on_exchange(void *ctx, const struct flow_info *f, const struct exchange *x)
 {
-	struct views *v = ctx;
-	struct buf b = buf_init(ONE_MAX);
+	struct view_lane *l = ctx;
+	struct views *v = l->views;
 
 	if (v->log == CONFIG_LOG_TEXT)
-		put_lines(v, &b, text_exchange(&b, &v->text, f, x, NULL));
+		put_lines(l, text_exchange(&l->line, &v->text, f, x, NULL));
 	else if (v->log == CONFIG_LOG_JSON)
-		put_lines(v, &b, exchange_json(&b, &v->json, f, x, NULL));
+		put_lines(l, exchange_json(&l->line, &v->json, f, x, NULL));
 	pthread_mutex_lock(&v->lock);
 	store_on_exchange(v->store, f, x);
 	if (v->har_fd >= 0)
@@ -61,13 +71,13 @@ static bool is_silent(const struct flow_info *f)
 
 static void on_flow(void *ctx, const struct flow_info *f)
 {
-	struct views *v = ctx;
-	struct buf b = buf_init(ONE_MAX);
+	struct view_lane *l = ctx;
+	struct views *v = l->views;
 
 	if (v->log == CONFIG_LOG_TEXT)
-		put_lines(v, &b, text_flow(&b, &v->text, f, NULL));
+		put_lines(l, text_flow(&l->line, &v->text, f, NULL));
 	else if (v->log == CONFIG_LOG_JSON)
-		put_lines(v, &b, flow_json(&b, &v->json, f, NULL));
+		put_lines(l, flow_json(&l->line, &v->json, f, NULL));
 	if (is_silent(f))
 		return;
 	pthread_mutex_lock(&v->lock);
@@ -77,13 +87,13 @@ static void on_flow(void *ctx, const struct flow_info *f)
 
 static void on_message(void *ctx, const struct flow_info *f, const struct flow_message *m)
 {
-	struct views *v = ctx;
-	struct buf b = buf_init(ONE_MAX);
+	struct view_lane *l = ctx;
+	struct views *v = l->views;
 
 	if (v->log == CONFIG_LOG_TEXT)
-		put_lines(v, &b, text_message(&b, &v->text, f, m, NULL));
+		put_lines(l, text_message(&l->line, &v->text, f, m, NULL));
 	else if (v->log == CONFIG_LOG_JSON)
-		put_lines(v, &b, message_json(&b, &v->json, f, m, NULL));
+		put_lines(l, message_json(&l->line, &v->json, f, m, NULL));
 }
 
 static int start_har(struct views *v, const struct views_options *o, struct err *e)
@@ -120,10 +130,12 @@ int views_new(const struct views_options *o, struct views **out, struct err *e)
 					 .verbose = c->headers,
 					 .body = c->bodies,
 					 .mask = !o->terminal || c->redact,
+					 .mask_but_body = !c->redact,
 					 .utc_offset_s = o->utc_offset_s,
 					 .width = o->width,
 					 .body_max = c->body_max };
 	v->json = (struct json_options){ .mask = !o->terminal || c->redact,
+					 .mask_but_body = !c->redact,
 					 .headers = c->headers,
 					 .body = c->bodies,
 					 .body_max = c->body_max };
@@ -140,6 +152,10 @@ void views_free(struct views *v)
 {
 	if (!v)
 		return;
+	for (size_t i = 0; i < v->lane_count; i++) {
+		buf_fini(&v->lanes[i]->line);
+		mem_free(v->lanes[i]);
+	}
 	output_free(v->lines);
 	store_free(v->store);
 	mem_free(v);
@@ -147,14 +163,20 @@ void views_free(struct views *v)
 
 int views_tracker(struct views *v, struct tracker **out, struct err *e)
 {
+	struct view_lane *l = v->lane_count < VIEWS_LANES_MAX ? mem_new(sizeof(*l)) : NULL;
 	struct tracker_options o = { .max_body = v->bodies ? v->body_max : 0,
 				     .messages = v->messages,
 				     .numbers = &v->numbers,
 				     .on_exchange = on_exchange,
 				     .on_flow = on_flow,
 				     .on_message = v->messages ? on_message : NULL,
-				     .ctx = v };
+				     .ctx = l };
 
+	if (!l)
+		return FAIL(e, NOMEM, "the views of a lane");
+	l->views = v;
+	l->line = buf_init(ONE_MAX);
+	v->lanes[v->lane_count++] = l;
 	return tracker_new(&o, out, e);
 }
 

@@ -21,6 +21,8 @@ struct views_options {
 	int har_fd; /* -1: none */
 };
 
+#define VIEWS_LANES_MAX 64
+
 struct views {
 	enum config_log log;
 	struct text_options text;
@@ -29,6 +31,8 @@ struct views {
 	size_t body_max;
 	struct output *lines;
 	int har_fd;
+	struct view_lane *lanes[VIEWS_LANES_MAX];
+	size_t lane_count;
 	pthread_mutex_t lock; /* of what follows */
 	struct har har;
 	struct store *store;
