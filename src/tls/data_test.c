@@ -416,6 +416,38 @@ static void follows_the_peers_key_updates(void **state)
 	buf_fini(&plain);
 }
 
+/* libssl as a server ends the connection when its wish is refused; ours had answered with no more than
+ * a warning. */
+static void refuses_to_negotiate_anew(void **state)
+{
+	const struct tls_policy_options o = { .side = TLS_CLIENT, .max_version = 0x0303 };
+	struct alerts alerts = { 0 };
+	struct tls_client_options co = { .hooks = { .on_alert = count_alert, .ctx = &alerts } };
+	struct testkit_end client = { .out = buf_init(WIRE_MAX) };
+	struct buf plain = buf_init(WIRE_MAX);
+	struct testkit_raw server;
+
+	(void)state;
+	assert_int_equal(tls_policy_new(&o, &co.policy, NULL), 0);
+	assert_int_equal(tls_client_new(&co, &client.out, &client.tls, NULL), 0);
+	testkit_raw_init(&server, true, &certs);
+	testkit_raw_start(&server);
+	testkit_raw_talk(&server, &client, NULL);
+	assert_int_equal(SSL_write(server.ssl, "before", 6), 6);
+	assert_int_equal(SSL_renegotiate(server.ssl), 1);
+	testkit_raw_talk(&server, &client, &plain);
+	assert_true(bytes_equal(buf_bytes(&plain), bytes_str("before")));
+	assert_int_equal(alerts.sent, 1);
+	assert_int_equal(alerts.last_sent, 100);
+	assert_int_equal(alerts.received, 1);
+	assert_int_equal(tls_peer_alert(client.tls), 40);
+	testkit_raw_fini(&server);
+	tls_free(client.tls);
+	tls_policy_free(co.policy);
+	buf_fini(&client.out);
+	buf_fini(&plain);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -452,6 +484,7 @@ int main(void)
 		cmocka_unit_test(goes_on_after_it_was_slimmed),
 		cmocka_unit_test(keeps_half_a_record_when_it_is_slimmed),
 		cmocka_unit_test(follows_the_peers_key_updates),
+		cmocka_unit_test(refuses_to_negotiate_anew),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

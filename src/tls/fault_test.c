@@ -232,6 +232,8 @@ static void fails_when_the_peer_closes_during_the_handshake(void **state)
 static void is_not_misled_by_old_errors(void **state)
 {
 	struct lone c, s;
+	uint8_t room[10];
+	size_t got;
 
 	(void)state;
 	lone_init(&c, &client_defaults, NULL);
@@ -240,6 +242,11 @@ static void is_not_misled_by_old_errors(void **state)
 	testkit_shake(&c.end, &s.end, 0);
 	assert_int_equal(tls_state(c.end.tls), TLS_OPEN);
 	assert_int_equal(tls_state(s.end.tls), TLS_OPEN);
+	ERR_raise(ERR_LIB_USER, 1);
+	assert_int_equal(tls_read(c.end.tls, room, sizeof(room), &got, NULL), TLS_OPEN);
+	ERR_raise(ERR_LIB_USER, 1);
+	assert_int_equal(tls_write(c.end.tls, bytes_str("x"), NULL), 0);
+	ERR_clear_error();
 	lone_fini(&c);
 	lone_fini(&s);
 }

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/rd.h"
+#include "tls/issuers.h"
 #include "tls/testkit.h"
 
 #define LIST_MAX 64
@@ -400,6 +401,18 @@ static void refuses_a_key_of_another_certificate(void **state)
 	tls_key_free(key);
 }
 
+static void decodes_an_issuer_once(void **state)
+{
+	X509 *first = issuers_get(buf_bytes(&certs.issuer));
+	X509 *second = issuers_get(buf_bytes(&certs.issuer));
+
+	(void)state;
+	assert_non_null(first);
+	assert_ptr_equal(first, second);
+	X509_free(first);
+	X509_free(second);
+}
+
 /* Issuers are remembered, and then forgotten again; each identity must have its own chain still. */
 static void sends_the_issuer_that_belongs_to_the_identity(void **state)
 {
@@ -475,6 +488,7 @@ int main(void)
 		cmocka_unit_test(refuses_every_truncation_of_a_key),
 		cmocka_unit_test(refuses_every_truncation_of_a_certificate),
 		cmocka_unit_test(refuses_a_key_of_another_certificate),
+		cmocka_unit_test(decodes_an_issuer_once),
 		cmocka_unit_test(sends_the_issuer_that_belongs_to_the_identity),
 	};
 

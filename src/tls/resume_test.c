@@ -85,8 +85,9 @@ static void assert_leaf(struct bench *b, const struct testkit_certs *expected)
 	size_t count;
 
 	assert_int_equal(tls_peer_chain(b->client.tls, der, 4, &count, NULL), 0);
-	assert_int_equal(count, 1);
+	assert_int_equal(count, 2);
 	assert_true(bytes_equal(der[0], buf_bytes(&expected->leaf)));
+	assert_true(bytes_equal(der[1], buf_bytes(&expected->issuer)));
 }
 
 static void resumes_with_tickets_of_tls13(void **state)
@@ -148,6 +149,28 @@ static void resumes_with_a_session_id_more_than_once(void **state)
 {
 	(void)state;
 	resumes_in_tls12(false);
+}
+
+/* Decoded issuers are dropped with the first ticket, so that sessions kept for later are small; but
+ * not from a session that others may be using already. */
+static void keeps_decoded_issuers_no_longer_than_it_may(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, 0x0304);
+	open_connection(&b, NULL);
+	assert_non_null(tls_peer_x509(b.client.tls, 0));
+	assert_null(tls_peer_x509(b.client.tls, 1));
+	assert_leaf(&b, &certs);
+	close_connection(&b);
+	bench_fini(&b);
+	bench_init(&b, 0x0303);
+	open_connection(&b, NULL);
+	tls_slim(b.client.tls);
+	assert_non_null(tls_peer_x509(b.client.tls, 1));
+	close_connection(&b);
+	bench_fini(&b);
 }
 
 static void takes_a_new_chain_when_the_server_does_not_resume(void **state)
@@ -290,6 +313,7 @@ int main(void)
 		cmocka_unit_test(resumes_with_tickets_of_tls13),
 		cmocka_unit_test(resumes_with_a_ticket_of_tls12_more_than_once),
 		cmocka_unit_test(resumes_with_a_session_id_more_than_once),
+		cmocka_unit_test(keeps_decoded_issuers_no_longer_than_it_may),
 		cmocka_unit_test(takes_a_new_chain_when_the_server_does_not_resume),
 		cmocka_unit_test(does_not_offer_a_session_whose_cipher_is_not_offered),
 		cmocka_unit_test(keeps_no_session_unless_the_policy_says_so),

@@ -161,6 +161,14 @@ void testkit_shake(struct testkit_end *client, struct testkit_end *server, size_
 	}
 }
 
+static void add_issuer(SSL_CTX *ctx, const struct testkit_certs *certs)
+{
+	const uint8_t *p = certs->issuer.p;
+	X509 *x = d2i_X509(NULL, &p, (long)certs->issuer.n);
+
+	must(x && SSL_CTX_add0_chain_cert(ctx, x) == 1);
+}
+
 void testkit_raw_init(struct testkit_raw *r, bool server, const struct testkit_certs *certs)
 {
 	*r = (struct testkit_raw){ .ctx = SSL_CTX_new(server ? TLS_server_method()
@@ -170,6 +178,7 @@ void testkit_raw_init(struct testkit_raw *r, bool server, const struct testkit_c
 	if (!certs)
 		return;
 	must(SSL_CTX_use_certificate_ASN1(r->ctx, (int)certs->leaf.n, certs->leaf.p) == 1);
+	add_issuer(r->ctx, certs);
 	must(SSL_CTX_use_PrivateKey_ASN1(EVP_PKEY_NONE, r->ctx, certs->key.p, (long)certs->key.n) ==
 	     1);
 }
