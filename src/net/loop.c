@@ -229,6 +229,11 @@ static const struct turn *turn_get(const struct loop *l)
 	return t;
 }
 
+void loop_time_passed(struct loop *l)
+{
+	l->turn->known = false;
+}
+
 int64_t loop_mono_ns(const struct loop *l)
 {
 	return turn_get(l)->mono_ns;

@@ -19,6 +19,8 @@ void loop_stop(struct loop *l);
 int64_t
 loop_mono_ns(const struct loop *l); /* of this turn of the loop; does not move during a callback */
 int64_t loop_wall_ns(const struct loop *l); /* the same moment since 1970 */
+/* A callback has waited for somebody, or worked long: who asks next gets the time of then. */
+void loop_time_passed(struct loop *l);
 /* From any thread, also from signal-free contexts of the loop's own: fn(ctx) runs in the loop's
  * thread. Bounded only by the callers. Fails with ERR_NOMEM. */
 int loop_post(struct loop *l, void (*fn)(void *ctx), void *ctx, struct err *e) MUST_CHECK;

@@ -217,6 +217,8 @@ static void check_time_stands_still(void *ctx)
 	assert_int_equal(loop_mono_ns(l), mono);
 	assert_int_equal(loop_wall_ns(l), wall);
 	assert_true(wall / 1000000000 > 1700000000);
+	loop_time_passed(l);
+	assert_true(loop_mono_ns(l) >= until);
 	loop_stop(l);
 }
 
