@@ -5,9 +5,12 @@
 #include "pki/authority.h"
 #include "pki/cert.h"
 #include "pki/mimic_table.h"
+#include "wire/addr.h"
 #include "wire/der.h"
 
 #define SERIAL_SIZE 16
+#define HOUR_S ((int64_t)3600)
+#define WEEK_S (7 * 24 * HOUR_S)
 #define BIT(usage) (1u << (usage))
 
 static const char oid_usage[] = "\x55\x1d\x0f";
@@ -15,6 +18,10 @@ static const char oid_constraints[] = "\x55\x1d\x13";
 static const char oid_ski[] = "\x55\x1d\x0e";
 static const char oid_aki[] = "\x55\x1d\x23";
 static const char oid_san[] = "\x55\x1d\x11";
+static const char oid_eku[] = "\x55\x1d\x25";
+static const char oid_any_usage[] = "\x55\x1d\x25\x00";
+static const char oid_server_auth[] = "\x2b\x06\x01\x05\x05\x07\x03\x01";
+static const char repaired[] = "a rule lets the origin's certificate pass as if it verified";
 
 /* One mint under way. */
 struct mint {
@@ -23,7 +30,8 @@ struct mint {
 	struct cert_key key; /* the mimic's */
 	uint8_t key_id[20];
 	struct wr w;
-	struct mint_notes *notes; /* may be NULL */
+	struct mint_notes *notes;	  /* may be NULL */
+	const struct mint_repair *repair; /* may be NULL */
 };
 
 static bool oid_is(struct bytes oid, const char *id_ce)
@@ -109,6 +117,9 @@ static void put_usage(struct mint *m, const struct cert_extension *x)
 	uint16_t usage = fit_usage(&m->origin, &m->key);
 	struct der_mark seq, octets;
 
+	if (m->repair)
+		usage |= BIT(USAGE_DIGITAL_SIGNATURE);
+
 	if (usage == 0) {
 		note(m, x->oid, "dropped", "nothing is left of it that a server's key may do");
 		return;
@@ -180,10 +191,89 @@ static void put_recomputed(struct mint *m, const struct cert_extension *x)
 	}
 }
 
+/* --- what a repair changes --- */
+
+static bool is_for_servers(const struct cert *c)
+{
+	struct bytes rest = c->eku, oid;
+
+	while (eku_next(&rest, &oid)) {
+		if (bytes_equal(oid, bytes_of(oid_server_auth, 8)) ||
+		    bytes_equal(oid, bytes_of(oid_any_usage, 4)))
+			return true;
+	}
+	return false;
+}
+
+static void put_server_usage(struct mint *m, const struct cert_extension *x)
+{
+	struct der_mark seq = extension_begin(&m->w, x->oid, x->critical);
+	struct der_mark octets = der_begin(&m->w, DER_OCTET_STRING);
+	struct der_mark list = der_begin(&m->w, DER_SEQUENCE);
+
+	der_put(&m->w, DER_OID, bytes_of(oid_server_auth, 8));
+	der_end(&m->w, list);
+	der_end(&m->w, octets);
+	der_end(&m->w, seq);
+	note(m, x->oid, mimic_action_text(MIMIC_RECOMPUTE), repaired);
+}
+
+/* The origin's names, and the one that the client wants. */
+static void put_names(struct mint *m, bool critical)
+{
+	struct bytes oid = bytes_of(oid_san, 3);
+	struct der_mark seq =
+		extension_begin(&m->w, oid, critical || name_is_empty(m->origin.subject));
+	struct der_mark octets = der_begin(&m->w, DER_OCTET_STRING);
+	struct der_mark list = der_begin(&m->w, DER_SEQUENCE);
+	struct addr a;
+
+	wr_bytes(&m->w, m->origin.san);
+	if (addr_parse_ip(m->repair->name, 0, &a))
+		der_put(&m->w, DER_CONTEXT(SAN_IP), addr_ip(&a));
+	else
+		der_put(&m->w, DER_CONTEXT(SAN_DNS), m->repair->name);
+	der_end(&m->w, list);
+	der_end(&m->w, octets);
+	der_end(&m->w, seq);
+	note(m, oid, mimic_action_text(MIMIC_RECOMPUTE), repaired);
+}
+
+/* True when the extension was put otherwise than the table says. */
+static bool put_repaired(struct mint *m, const struct cert_extension *x)
+{
+	if (!m->repair)
+		return false;
+	if (oid_is(x->oid, oid_eku) && !is_for_servers(&m->origin))
+		put_server_usage(m, x);
+	else if (oid_is(x->oid, oid_san) && m->repair->name.n)
+		put_names(m, x->critical);
+	else
+		return false;
+	return true;
+}
+
+/* The mimic outlives its time in the caches of those who show it. */
+static void put_validity(struct mint *m)
+{
+	struct der_mark part = der_begin(&m->w, DER_SEQUENCE);
+	int64_t from = m->origin.not_before, to = m->origin.not_after;
+
+	if (m->repair && from > m->repair->now_s - HOUR_S)
+		from = m->repair->now_s - HOUR_S;
+	if (m->repair && to < m->repair->now_s + WEEK_S)
+		to = m->repair->now_s + WEEK_S;
+	der_put_time(&m->w, from);
+	der_put_time(&m->w, to);
+	der_end(&m->w, part);
+}
+
 static void put_by_table(struct mint *m, const struct cert_extension *x)
 {
 	const struct mimic_rule *rule = mimic_rule_find(x->oid);
 
+	if (put_repaired(m, x))
+		return;
 	if (!rule) {
 		note(m, x->oid, "dropped",
 		     x->critical ? "not known, though critical" : "not known");
@@ -219,6 +309,8 @@ static void put_extensions(struct mint *m)
 					     .critical = recomputed[i].critical };
 		recomputed[i].put(m, &x);
 	}
+	if (m->repair && m->repair->name.n && !(m->origin.has & CERT_HAS_SAN))
+		put_names(m, false);
 	der_end(&m->w, list);
 	der_end(&m->w, explicit);
 }
@@ -248,10 +340,7 @@ static void put_tbs(struct mint *m, const struct mint_request *req)
 	put_serial(w, req->serial);
 	wr_bytes(w, authority_algorithm(m->by));
 	wr_bytes(w, m->by->cert.subject);
-	part = der_begin(w, DER_SEQUENCE);
-	der_put_time(w, m->origin.not_before);
-	der_put_time(w, m->origin.not_after);
-	der_end(w, part);
+	put_validity(m);
 	wr_bytes(w, m->origin.subject);
 	wr_bytes(w, req->spki);
 	put_extensions(m);
@@ -261,7 +350,7 @@ static void put_tbs(struct mint *m, const struct mint_request *req)
 int mint_leaf(const struct mint_request *req, struct buf *out, struct mint_notes *notes,
 	      struct err *e)
 {
-	struct mint m = { .by = req->by, .w = wr_init(out), .notes = notes };
+	struct mint m = { .by = req->by, .w = wr_init(out), .notes = notes, .repair = req->repair };
 	size_t before = out->n;
 	struct der_mark whole;
 

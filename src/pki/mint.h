@@ -43,11 +43,19 @@ struct bytes authority_cert_der(const struct authority *a);
  * read; e is filled only when the clause could not be written. */
 enum key_kind mimic_key_kind(struct bytes origin_der, struct buf *reason, struct err *e);
 
+/* The mimic of a certificate that does not verify, which a rule lets pass all the same, has what the
+ * origin's lacks: it is valid at now_s and for a week, for this name too, and for servers. */
+struct mint_repair {
+	int64_t now_s;	   /* UNIX seconds */
+	struct bytes name; /* host name or literal address; empty: the origin's names will do */
+};
+
 struct mint_request {
 	struct bytes origin_der; /* the real leaf */
 	const struct authority *by;
-	struct bytes spki;     /* of the pool's key */
-	const uint8_t *serial; /* 16 random bytes; the first bit is cleared */
+	struct bytes spki;		  /* of the pool's key */
+	const uint8_t *serial;		  /* 16 random bytes; the first bit is cleared */
+	const struct mint_repair *repair; /* NULL: what is wrong stays wrong */
 };
 struct mint_note { /* what was not copied, for the log */
 	char oid[64];

@@ -63,13 +63,15 @@ struct mimic {
 	struct mint_notes notes;
 };
 
-static struct mimic mint(struct bytes origin, const struct authority *by, enum key_kind kind)
+static struct mimic mint_as(struct bytes origin, const struct authority *by, enum key_kind kind,
+			    const struct mint_repair *repair)
 {
 	struct mimic m = { .der = buf_init(CERT_SIZE_MAX) };
 	struct mint_request req = { .origin_der = origin,
 				    .by = by,
 				    .spki = buf_bytes(&pool[kind].spki),
-				    .serial = serial };
+				    .serial = serial,
+				    .repair = repair };
 	const unsigned char *p;
 	struct err e = { 0 };
 
@@ -83,6 +85,11 @@ static struct mimic mint(struct bytes origin, const struct authority *by, enum k
 	if (cert_agrees_with_libcrypto(&m.c, m.x, &e) < 0)
 		fail_msg("%s", e.sentence);
 	return m;
+}
+
+static struct mimic mint(struct bytes origin, const struct authority *by, enum key_kind kind)
+{
+	return mint_as(origin, by, kind, NULL);
 }
 
 static void mimic_fini(struct mimic *m)
@@ -348,6 +355,55 @@ static void expired_stays_expired(void **state)
 	test_cert_fini(&t);
 }
 
+static void a_repaired_mimic_verifies_whatever_is_wrong_with_the_origin(void **state)
+{
+	struct test_extension client[] = { { "extendedKeyUsage", "clientAuth" },
+					   { "keyUsage", "critical,keyCertSign" },
+					   { "subjectAltName", "DNS:other.example" } };
+	struct test_options all[] = {
+		{ .cn = "x", .not_after = TEST_NOW - TEST_DAY },
+		{ .cn = "x", .not_before = TEST_NOW + 1, .not_after = TEST_NOW + TEST_DAY },
+		{ .cn = "x",
+		  .not_after = TEST_NOW - 1,
+		  .extensions = client,
+		  .count = ARRAY_LEN(client) },
+		{ .not_after = TEST_NOW + TEST_DAY }, /* no names at all */
+	};
+	struct mint_repair repair = { .now_s = TEST_NOW, .name = B("a.example") };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct test_cert t = test_cert_make(&all[i]);
+		struct mimic m = mint_as(test_cert_der(&t), root, KEY_P256, &repair);
+
+		assert_int_equal(strict_verdict(&m, root, "a.example"), X509_V_OK);
+		assert_true(m.c.not_after >= TEST_NOW + 7 * TEST_DAY);
+		assert_false(m.c.is_ca);
+		if (i == 2)
+			assert_int_equal(strict_verdict(&m, root, "other.example"), X509_V_OK);
+		mimic_fini(&m);
+		test_cert_fini(&t);
+	}
+}
+
+static void a_repaired_mimic_is_for_an_address_too(void **state)
+{
+	struct test_cert t = test_leaf_make("a.example", NULL);
+	struct mint_repair repair = { .now_s = TEST_NOW, .name = B("192.0.2.1") };
+	struct mimic m = mint_as(test_cert_der(&t), root, KEY_P256, &repair);
+
+	(void)state;
+	assert_int_equal(strict_verdict(&m, root, "a.example"), X509_V_OK);
+	assert_int_equal(X509_check_ip_asc(m.x, "192.0.2.1", 0), 1);
+	mimic_fini(&m);
+	repair.name = B("");
+	m = mint_as(test_cert_der(&t), root, KEY_P256, &repair);
+	assert_int_equal(X509_check_ip_asc(m.x, "192.0.2.1", 0), 0);
+	assert_int_equal(strict_verdict(&m, root, "a.example"), X509_V_OK);
+	mimic_fini(&m);
+	test_cert_fini(&t);
+}
+
 static void every_truncated_origin_is_refused_and_leaves_the_output_alone(void **state)
 {
 	struct test_cert t = test_leaf_make("a.example", NULL);
@@ -540,6 +596,8 @@ int main(void)
 		cmocka_unit_test(bare_origins_become_version_3),
 		cmocka_unit_test(an_empty_subject_makes_the_names_critical),
 		cmocka_unit_test(expired_stays_expired),
+		cmocka_unit_test(a_repaired_mimic_verifies_whatever_is_wrong_with_the_origin),
+		cmocka_unit_test(a_repaired_mimic_is_for_an_address_too),
 		cmocka_unit_test(every_truncated_origin_is_refused_and_leaves_the_output_alone),
 		cmocka_unit_test(a_full_buffer_and_no_memory_are_reported),
 		cmocka_unit_test(notes_are_bounded),

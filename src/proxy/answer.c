@@ -27,6 +27,7 @@ unsigned flow_mint(struct flow *f)
 	struct leaf_reply reply;
 	struct err e = { 0 };
 	struct bytes der[FLOW_CHAIN_MAX];
+	char text[ADDR_TEXT_MAX];
 	size_t count = 0;
 
 	if (f->leaf)
@@ -36,6 +37,8 @@ unsigned flow_mint(struct flow *f)
 	if (tls_peer_chain(f->server.tls, der, FLOW_CHAIN_MAX, &count, &e) < 0)
 		return flow_fail_err(f, FAILURE_INTERNAL, &e);
 	ask.origin_der = der[0]; /* FLOW_JUDGE has seen that there is one */
+	if (f->mint_for_name)
+		ask.name = flow_wanted_name(f, text);
 	if (leaf_desk_ask(f->lane->desk, &ask, &reply, &e) < 0)
 		return flow_fail_err(f,
 				     e.code == ERR_CLOSED ? FAILURE_KEEPER_GONE
@@ -70,6 +73,8 @@ static unsigned answer_start(struct flow *f)
 	struct tls_info up;
 	struct err e = { 0 };
 
+	if (f->leaf->key_note[0])
+		flow_note(f, "%s", f->leaf->key_note);
 	tls_info(f->server.tls, &up);
 	o.alpn = up.alpn;
 	if (tls_server_new(&o, &f->client.out, &f->client.tls, &e) < 0)

@@ -97,6 +97,7 @@ struct flow {
 	struct leaf_ticket *ticket;
 	struct leaf *leaf;
 	enum mint_mode mint_mode;
+	bool mint_for_name; /* and with MINT_ALLOWED the name that the client wants, as well */
 	struct observe *observe;
 	struct rewrite *rewrite; /* the up direction goes through a filter */
 	struct sha256 session_key;
@@ -126,10 +127,12 @@ unsigned flow_fail(struct flow *f, enum failure why, const char *detail);
 unsigned flow_fail_err(struct flow *f, enum failure why, const struct err *e);
 unsigned flow_fail_alert(struct flow *f, enum failure why, int alert, const char *detail);
 void flow_note(struct flow *f, const char *fmt, ...)
-	PRINTF_LIKE(2, 3); /* becomes the reason when there is none */
+	PRINTF_LIKE(2, 3); /* added to the reason; a failure that comes later replaces it */
 
 void flow_bound(struct flow *f, int64_t ns); /* moves the deadline of the state; 0: none */
 struct bytes flow_host(const struct flow *f, char text[ADDR_TEXT_MAX]); /* the target, as text */
+/* Whom the client wants to talk to: its SNI, else the target. */
+struct bytes flow_wanted_name(const struct flow *f, char text[ADDR_TEXT_MAX]);
 void flow_enter_allowed(
 	struct flow *f); /* may this client ask at all; sets what transparent mode knows */
 bool flow_peek_silent(struct flow *f); /* the client waits for the server: goes on as bytes */

@@ -15,14 +15,18 @@
 #include "proc/sandbox.h"
 #include "proxy/key_pool.h"
 #include "proxy/keeper_proto.h"
+#include "wire/name.h"
 
 #define NS_PER_S ((int64_t)1000000000)
 /* More than any machine's proxies need; a worker that was taken over cannot mint without end. */
 #define RATE_PER_S 5000
 #define RATE_BURST 50000
 #define MINTED_MAX 4096
+/* A repaired mimic is valid for a week from when it was made. */
+#define MINTED_AGE_NS (24 * 3600 * NS_PER_S)
 #define LOG_MAX ((off_t)16 << 20)
 #define LOG_BUFFER ((size_t)256 << 10)
+#define LOG_LINE_MAX ((size_t)8 << 10)
 
 /* A leaf minted lately, so that two lanes that ask for the same one cost one signature. */
 struct minted {
@@ -96,30 +100,77 @@ static void log_flush(void *ctx)
 		log_rotate(k);
 }
 
-static void log_issue(struct keeper *k, const struct keeper_message *req, const struct minted *m,
-		      const uint8_t serial[16])
+/* What the mimic has not got of the origin's. */
+static int log_notes(struct buf *out, const struct mint_notes *notes)
 {
-	char when[32], subject[200], hex[33];
+	const char *before = " dropped=\"";
+
+	for (size_t i = 0; i < notes->count; i++) {
+		const struct mint_note *n = &notes->list[i];
+
+		if (strcmp(n->what, "dropped") != 0)
+			continue;
+		if (buf_printf(out, NULL, "%s%s %s", before, n->oid, n->reason) < 0)
+			return -1;
+		before = "; ";
+	}
+	return before[0] == ';' ? buf_add(out, bytes_str("\""), NULL) : 0;
+}
+
+static int log_line(struct buf *out, const struct keeper_message *req, const struct minted *m,
+		    const struct mint_notes *notes)
+{
+	static const char *const by[] = {
+		[MINT_TRUSTED] = "root", [MINT_ALLOWED] = "root repaired=yes", [MINT_TWIN] = "twin"
+	};
+	char subject[200];
 	struct cert c;
+
+	if (cert_parse(req->der, &c, NULL) < 0 ||
+	    buf_printf(out, NULL, " by=%s key=\"%s\"", by[req->mode], key_kind_text(m->kind)) < 0)
+		return -1;
+	if (m->note.n && buf_printf(out, NULL, " because=\"%.*s\"", BYTES_FMT(m->note)) < 0)
+		return -1;
+	if (buf_printf(out, NULL, " names=\"%s\"", cert_names_text(&c, subject, sizeof(subject))) <
+	    0)
+		return -1;
+	if (req->name.n && buf_printf(out, NULL, " for=\"%.*s\"", BYTES_FMT(req->name)) < 0)
+		return -1;
+	return log_notes(out, notes) < 0 ? -1 : buf_add(out, bytes_str("\n"), NULL);
+}
+
+static void log_issue(struct keeper *k, const struct keeper_message *req, const struct minted *m,
+		      const struct mint_request *mr, const struct mint_notes *notes)
+{
+	AUTO(buf_fini) struct buf line = buf_init(LOG_LINE_MAX);
+	char when[32], hex[33];
 	time_t now = (time_t)(loop_wall_ns(k->loop) / NS_PER_S);
 	struct tm tm;
 
-	if (cert_parse(req->der, &c, NULL) < 0)
-		return;
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
 	for (size_t i = 0; i < 16; i++)
-		snprintf(hex + 2 * i, 3, "%02x", serial[i]);
-	if (buf_room(&k->log) < 1024)
+		snprintf(hex + 2 * i, 3, "%02x", mr->serial[i]);
+	if (buf_printf(&line, NULL, "%s serial=%s", when, hex) < 0 ||
+	    log_line(&line, req, m, notes) < 0)
+		return;
+	if (buf_room(&k->log) < line.n)
 		log_flush(k);
-	if (buf_printf(&k->log, NULL, "%s serial=%s by=%s key=\"%s\" names=\"%s\"\n", when, hex,
-		       req->mode == MINT_TWIN ? "twin" : "root", key_kind_text(m->kind),
-		       cert_names_text(&c, subject, sizeof(subject))) < 0)
+	if (buf_add(&k->log, buf_bytes(&line), NULL) < 0)
 		return;
 	if (!k->log_due)
 		k->log_due = loop_later(k->loop, log_flush, k, NULL) == 0;
 }
 
 /* --- minting --- */
+
+/* The worker may only ask for what can be a host. */
+static int check_name(struct bytes name, struct err *e)
+{
+	struct addr a;
+	struct name n;
+
+	return name.n == 0 || addr_parse_ip(name, 0, &a) ? 0 : name_parse(name, &n, e);
+}
 
 static bool rate_allows(struct keeper *k)
 {
@@ -141,11 +192,16 @@ static int mint_now(struct keeper *k, const struct keeper_message *req, struct m
 	const struct pooled_key *key = key_pool_get(k->pool, wanted);
 	uint8_t serial[16];
 	struct mint_notes notes = { .count = 0 };
+	struct mint_repair repair = { .now_s = loop_wall_ns(k->loop) / NS_PER_S,
+				      .name = req->name };
 	struct mint_request mr = { .origin_der = req->der,
 				   .by = req->mode == MINT_TWIN ? k->twin : k->root,
 				   .spki = buf_bytes(&key->pair.spki),
-				   .serial = serial };
+				   .serial = serial,
+				   .repair = req->mode == MINT_ALLOWED ? &repair : NULL };
 
+	if (check_name(req->name, e) < 0)
+		return -1;
 	m->key_id = key->id;
 	m->kind = key->pair.kind;
 	m->wanted = wanted;
@@ -153,9 +209,12 @@ static int mint_now(struct keeper *k, const struct keeper_message *req, struct m
 	    buf_printf(&m->note, e, "%s%s is not ready yet, %s serves", m->note.n ? "; " : "",
 		       key_kind_text(wanted), key_kind_text(m->kind)) < 0)
 		return -1;
-	if (random_bytes(serial, sizeof(serial), e) < 0 || mint_leaf(&mr, &m->der, &notes, e) < 0)
+	if (random_bytes(serial, sizeof(serial), e) < 0)
 		return -1;
-	log_issue(k, req, m, serial);
+	serial[0] &= 0x7f; /* as it will be in the certificate, for the log */
+	if (mint_leaf(&mr, &m->der, &notes, e) < 0)
+		return -1;
+	log_issue(k, req, m, &mr, &notes);
 	return 0;
 }
 
@@ -169,7 +228,8 @@ static bool is_current(struct keeper *k, const struct minted *m)
 static struct minted *mint(struct keeper *k, const struct keeper_message *req, struct err *e)
 {
 	uint8_t mode = (uint8_t)req->mode;
-	struct bytes parts[] = { bytes_of(&mode, 1), req->der };
+	uint8_t name_n = (uint8_t)req->name.n;
+	struct bytes parts[] = { bytes_of(&mode, 1), bytes_of(&name_n, 1), req->name, req->der };
 	struct sha256 hash;
 	struct minted *m;
 
@@ -324,9 +384,22 @@ static void on_control_closed(void *ctx, enum channel_result why, const struct e
 	loop_stop(k->loop);
 }
 
+/* Files below its folder are all that is left to it; where the kernel has no Landlock, the filter of
+ * system calls alone. */
+static int lock_in(const char *dir, struct err *e)
+{
+	bool confined = false;
+
+	if (sandbox_available() && sandbox_confine(dir, &confined, e) < 0)
+		return -1;
+	return sandbox_enter(SANDBOX_KEEPER, e);
+}
+
 static int keeper_start(struct keeper *k, const struct keeper_options *o, struct err *e)
 {
-	struct cache_options minted = { .max_entries = MINTED_MAX, .free_value = minted_free };
+	struct cache_options minted = { .max_entries = MINTED_MAX,
+					.max_age_ns = MINTED_AGE_NS,
+					.free_value = minted_free };
 	struct channel_options control = { .fds_max = CHANNEL_FDS_MAX };
 	struct channel_handler h = { .message = on_control_message,
 				     .closed = on_control_closed,
@@ -342,8 +415,8 @@ static int keeper_start(struct keeper *k, const struct keeper_options *o, struct
 	    cache_new(&minted, &k->minted, e) < 0 || paths_join(pool, o->dir, "pool", e) < 0 ||
 	    paths_join(k->log_path, o->dir, "issued.log", e) < 0 ||
 	    paths_join(k->log_old, o->dir, "issued.log.1", e) < 0 ||
-	    file_open_secret_append(k->log_path, &k->log_fd, e) < 0 ||
-	    sandbox_enter(SANDBOX_KEEPER, e) < 0 || key_pool_new(k->loop, pool, &k->pool, e) < 0)
+	    file_open_secret_append(k->log_path, &k->log_fd, e) < 0 || lock_in(o->dir, e) < 0 ||
+	    key_pool_new(k->loop, pool, &k->pool, e) < 0)
 		return -1;
 	for (size_t i = 0; i < o->lane_count; i++)
 		lane_add(k, o->lanes[i]);

@@ -64,19 +64,20 @@ void keeper_link_serve(struct keeper_link *k, struct leaf_desk *desk)
 	k->desk = desk;
 }
 
-static int send_request(void *ctx, uint32_t id, enum mint_mode mode, struct bytes origin_der,
-			struct err *e)
+static int send_request(void *ctx, uint32_t id, const struct leaf_ask *ask, struct err *e)
 {
 	struct keeper_link *k = ctx;
 	AUTO(buf_fini) struct buf b = buf_init(KEEPER_MESSAGE_MAX);
-	struct keeper_message m = {
-		.type = KEEPER_MINT, .id = id, .mode = mode, .der = origin_der
-	};
+	struct keeper_message m = { .type = KEEPER_MINT,
+				    .id = id,
+				    .mode = ask->mode,
+				    .name = ask->name,
+				    .der = ask->origin_der };
 
 	if (!k->channel)
 		return FAIL(e, CLOSED, "no new certificates until it is back");
 	if (keeper_message_write(&m, &b, e) < 0)
-		return err_ctx(e, "a certificate of %zu bytes", origin_der.n);
+		return err_ctx(e, "a certificate of %zu bytes", ask->origin_der.n);
 	return channel_send(k->channel, KEEPER_MINT, buf_bytes(&b), e);
 }
 

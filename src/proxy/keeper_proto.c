@@ -14,6 +14,9 @@ int keeper_message_write(const struct keeper_message *m, struct buf *out, struct
 	wr_u32(&w, m->key_id);
 	wr_u8(&w, (uint8_t)m->kind);
 	wr_u8(&w, m->temporary);
+	mark = wr_open(&w, 1);
+	wr_bytes(&w, m->name);
+	wr_close(&w, mark);
 	mark = wr_open(&w, 3);
 	wr_bytes(&w, m->der);
 	wr_close(&w, mark);
@@ -37,6 +40,8 @@ int keeper_message_parse(struct bytes b, struct keeper_message *out, struct err 
 	m.kind = (enum key_kind)rd_u8(&r);
 	temporary = rd_u8(&r);
 	m.temporary = temporary;
+	part = rd_vec8(&r);
+	m.name = rd_rest(&part);
 	part = rd_vec24(&r);
 	m.der = rd_rest(&part);
 	part = rd_vec16(&r);

@@ -18,7 +18,7 @@ enum keeper_message_type {
 
 enum mint_mode {
 	MINT_TRUSTED, /* signed by the bump root */
-	MINT_ALLOWED, /* the same, though the origin does not verify: a rule says so */
+	MINT_ALLOWED, /* the same, repaired, as the origin does not verify: a rule says so */
 	MINT_TWIN,    /* signed by its untrusted twin: the origin's issuer is unknown, too */
 };
 
@@ -30,6 +30,7 @@ struct keeper_message {
 	uint32_t key_id;     /* KEY, LEAF */
 	enum key_kind kind;  /* KEY, LEAF */
 	bool temporary;	     /* LEAF: a better key is being made; not to be kept */
+	struct bytes name;   /* MINT: that the mimic is for besides, with MINT_ALLOWED; or empty */
 	struct bytes der;    /* MINT: the origin's leaf; KEY: PKCS#8; LEAF: the mimic */
 	struct bytes text;   /* LEAF: why the key differs, or empty; REFUSED: a sentence */
 };

@@ -13,6 +13,7 @@ static struct buf sample(void)
 				    .key_id = 9,
 				    .kind = KEY_RSA2048,
 				    .temporary = true,
+				    .name = bytes_str("a.example"),
 				    .der = bytes_str("der"),
 				    .text = bytes_str("why") };
 	struct buf b = buf_init(KEEPER_MESSAGE_MAX);
@@ -34,6 +35,7 @@ static void comes_back_as_it_was_written(void **state)
 	assert_int_equal(m.key_id, 9);
 	assert_int_equal(m.kind, KEY_RSA2048);
 	assert_true(m.temporary);
+	assert_true(bytes_equal(m.name, bytes_str("a.example")));
 	assert_true(bytes_equal(m.der, bytes_str("der")));
 	assert_true(bytes_equal(m.text, bytes_str("why")));
 	buf_fini(&b);

@@ -209,8 +209,7 @@ static int pending_start(struct leaf_desk *d, const struct leaf_ask *ask, const 
 	}
 	list_add(&d->pending, &p->node);
 	d->count++;
-	if (d->options.minter.send(d->options.minter.ctx, p->id, ask->mode, ask->origin_der, e) <
-	    0) {
+	if (d->options.minter.send(d->options.minter.ctx, p->id, ask, e) < 0) {
 		pending_free(d, p);
 		return -1;
 	}
@@ -222,7 +221,9 @@ int leaf_desk_ask(struct leaf_desk *d, const struct leaf_ask *ask, struct leaf_r
 		  struct err *e)
 {
 	uint8_t mode = (uint8_t)ask->mode;
-	struct bytes parts[] = { bytes_of(&mode, 1), ask->origin_der };
+	uint8_t name_n = (uint8_t)ask->name.n;
+	struct bytes parts[] = { bytes_of(&mode, 1), bytes_of(&name_n, 1), ask->name,
+				 ask->origin_der };
 	struct leaf_ticket *t;
 	struct pending *p;
 	struct sha256 key;

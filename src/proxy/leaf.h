@@ -24,11 +24,12 @@ int leaf_store_new(size_t max_leaves, int64_t max_age_ns, struct leaf_store **ou
 void leaf_store_free(struct leaf_store *s);
 size_t leaf_store_count(struct leaf_store *s);
 
+struct leaf_ask;
+
 /* Who mints: sends the request on its way. The answer comes by leaf_desk_answer or
  * leaf_desk_refuse with the same id, never from inside send. */
 struct leaf_minter {
-	int (*send)(void *ctx, uint32_t id, enum mint_mode mode, struct bytes origin_der,
-		    struct err *e);
+	int (*send)(void *ctx, uint32_t id, const struct leaf_ask *ask, struct err *e);
 	void *ctx;
 };
 
@@ -53,7 +54,8 @@ enum leaf_outcome { LEAF_READY, LEAF_WAIT };
 struct leaf_ask {
 	struct bytes origin_der;
 	enum mint_mode mode;
-	int64_t now_ns; /* monotonic */
+	struct bytes name; /* with MINT_ALLOWED: that the mimic shall be for besides; or empty */
+	int64_t now_ns;	   /* monotonic */
 	leaf_done_fn *done;
 	void *ctx;
 };

@@ -28,7 +28,7 @@ static void on_alert(void *ctx, bool sent, uint8_t level, uint8_t description)
 }
 
 /* The name that the client wants the certificate to be for. */
-static struct bytes wanted_name(const struct flow *f, char text[ADDR_TEXT_MAX])
+struct bytes flow_wanted_name(const struct flow *f, char text[ADDR_TEXT_MAX])
 {
 	return f->sni.n ? name_bytes(&f->sni) : flow_host(f, text);
 }
@@ -41,7 +41,7 @@ static int judge_chain(struct flow *f, const struct bytes *der, size_t count, st
 	char text[ADDR_TEXT_MAX];
 	struct verify_request req = { .der = der,
 				      .count = count,
-				      .name = wanted_name(f, text),
+				      .name = flow_wanted_name(f, text),
 				      .now_s = loop_wall_ns(f->lane->loop) / NS_PER_S,
 				      .leaf = f->resuming ? NULL
 							  : tls_peer_x509(f->server.tls, 0) };
@@ -129,6 +129,9 @@ unsigned flow_shake(struct flow *f)
 		r = leg_fill(&f->server, f->lane->scratch, &e);
 		if (r == LEG_IO_DATA && !is_tls(f))
 			return flow_fail(f, FAILURE_UPSTREAM_NOT_TLS, NULL);
+		/* The socket tells of a reset once; the next read would find a mere end. */
+		if (r == LEG_IO_RESET)
+			return flow_fail(f, FAILURE_UPSTREAM_RESET, "in the TLS handshake");
 		f->server_spoke = f->server.in.n > 0;
 	}
 	r = leg_shake(&f->server, f->lane->scratch, &e);
@@ -166,7 +169,9 @@ static unsigned judged(struct flow *f, const struct verdict *v)
 		return flow_fail(f, FAILURE_UPSTREAM_CERT, v->reason);
 	case CONFIG_INVALID_ALLOW:
 		f->mint_mode = MINT_ALLOWED;
-		break;
+		f->mint_for_name = v->faults & 1u << VERIFY_WRONG_NAME;
+		flow_note(f, "%s; `invalid-upstream: allow` hides it from the client", v->reason);
+		return flow_go(f, FLOW_MINT);
 	case CONFIG_INVALID_MIRROR:
 		if (v->faults & ~(SHOWN_BY_MIMIC | 1u << VERIFY_OK))
 			f->mint_mode = MINT_TWIN;
