@@ -51,7 +51,6 @@ void flow_enter_allowed(struct flow *f)
 {
 	if (!policy_allows_client(f->listener, &f->client.remote)) {
 		flow_fail(f, FAILURE_POLICY_BLOCK, "`clients:` does not allow this client");
-		flow_go(f, FLOW_DONE);
 	} else if (f->listener->transparent != CONFIG_NOT_TRANSPARENT && find_destination(f)) {
 		flow_go(f, FLOW_PEEK);
 	}

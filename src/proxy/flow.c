@@ -140,13 +140,17 @@ void flow_free(struct flow *f)
 void flow_note(struct flow *f, const char *fmt, ...)
 {
 	char text[REASON_MAX];
+	size_t n = 0;
 	va_list ap;
 
 	if (f->reason)
+		n = (size_t)snprintf(text, sizeof(text) / 2, "%s; ", f->reason);
+	if (n >= sizeof(text) / 2)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(text + n, sizeof(text) - n, fmt, ap);
 	va_end(ap);
+	mem_free(f->reason);
 	f->reason = mem_str(text);
 }
 
@@ -209,6 +213,11 @@ unsigned flow_fail_alert(struct flow *f, enum failure why, int alert, const char
 {
 	const struct failure_shown *shown = failure_shown(why);
 
+	/* Failed already, or over: what is under way still has nobody to tell. */
+	if (f->state == FLOW_LINGER || f->state == FLOW_DONE)
+		return WANT_NEXT;
+	dial_cancel(STEAL(f->dial));
+	leaf_ticket_cancel(STEAL(f->ticket));
 	tell_open(f);
 	f->failure = why;
 	set_reason(f, why, alert, detail);
@@ -308,10 +317,18 @@ void flow_wake(struct flow *f)
 	flow_run(f);
 }
 
+/* What a step left for later. The steps that pass bytes on look after it themselves. */
+static void flush_leg(struct flow *f, struct leg *l, unsigned events, enum failure late)
+{
+	if ((events & LOOP_WRITE) && f->state < FLOW_PUMP && leg_flush(l) == LEG_IO_RESET)
+		flow_fail(f, late, NULL);
+}
+
 void flow_on_client(void *flow, unsigned events)
 {
 	struct flow *f = flow;
 
+	flush_leg(f, &f->client, events, FAILURE_CLIENT_RESET);
 	if ((events & LOOP_HANGUP) && (f->want & WANT_CLIENT_HANGUP))
 		flow_fail(f, FAILURE_CLIENT_CLOSED, NULL);
 	flow_run(f);
@@ -319,7 +336,7 @@ void flow_on_client(void *flow, unsigned events)
 
 void flow_on_server(void *flow, unsigned events)
 {
-	(void)events;
+	flush_leg(flow, &((struct flow *)flow)->server, events, FAILURE_UPSTREAM_RESET);
 	flow_run(flow);
 }
 

@@ -125,8 +125,11 @@ enum leg_io leg_fill(struct leg *l, struct leg_scratch *s, struct err *e)
 	size_t got = 0;
 	enum leg_io r;
 
-	if (want == 0)
-		return LEG_IO_AGAIN;
+	/* Waiting would be for ever: the socket stays readable. */
+	if (want == 0) {
+		(void)FAIL(e, LIMIT, "%zu bytes that make no whole message", l->in.n);
+		return LEG_IO_FAULT;
+	}
 	r = io_of(sock_read(l->fd, s->cipher, want, &got));
 	if (r == LEG_IO_DATA && buf_add(&l->in, bytes_of(s->cipher, got), e) < 0)
 		return LEG_IO_FAULT;

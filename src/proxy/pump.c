@@ -64,20 +64,53 @@ static int pass_on(struct flow *f, const struct direction *d, struct bytes b, st
 	return leg_write(d->to, b, e);
 }
 
-/* One side is gone in the midst of things: so is the other, in the same way. */
-static unsigned cut_off(struct flow *f, const struct direction *d, enum leg_end how)
+/* One side is gone in the midst of things: so is the other, in the same way. That is a failure only
+ * when nothing useful came before. */
+static unsigned cut_off(struct flow *f, const struct direction *d, enum failure why,
+			enum leg_end how)
 {
 	tell_leg_end(f, d->from_leg, how);
 	f->reset_client = f->reset_server = true;
-	if (d->from_leg == LEG_SERVER)
-		flow_note(f, "the server reset the connection");
-	else
-		flow_note(f, "the client reset the connection");
+	if (f->bytes[DIR_DOWN] == 0)
+		f->failure = why;
 	return flow_go(f, FLOW_DONE);
 }
 
+static unsigned was_reset(struct flow *f, const struct direction *d)
+{
+	bool server = d->from_leg == LEG_SERVER;
+
+	flow_note(f, "the %s reset the connection", server ? "server" : "client");
+	return cut_off(f, d, server ? FAILURE_UPSTREAM_RESET : FAILURE_CLIENT_RESET, END_RESET);
+}
+
+/* TLS failed on one side; that one has an alert waiting that says so. */
+static unsigned broke(struct flow *f, const struct direction *d, const struct err *e)
+{
+	bool server = d->from_leg == LEG_SERVER;
+	struct tls_info info = { 0 };
+	unsigned want;
+
+	if (server && d->from->tls)
+		tls_info(d->from->tls, &info);
+	flow_note(f, "the TLS connection with the %s broke: %s%s", server ? "server" : "client",
+		  e->sentence,
+		  info.cert_asked ? " (it asked for a client certificate; there is none)" : "");
+	leg_flush(d->from);
+	want = cut_off(f, d, server ? FAILURE_UPSTREAM_ALERT : FAILURE_CLIENT_ALERT, END_TRUNCATED);
+	if (server)
+		f->reset_server = false;
+	else
+		f->reset_client = false;
+	return want;
+}
+
+/* A direction has ended. The other may go on for as long as something moves in it. */
 static void ended(struct flow *f, const struct direction *d, bool clean)
 {
+	const struct config_timeouts *t = &f->listener->timeouts;
+
+	loop_timer_set(f->timer, t->half_close < t->idle ? t->half_close : t->idle);
 	leg_go(d->from, d->from->state == LEG_SELF_DONE ? LEG_CLOSED : LEG_PEER_DONE);
 	tell_leg_end(f, d->from_leg, clean ? END_CLEAN : END_TRUNCATED);
 	if (f->observe)
@@ -109,15 +142,14 @@ static unsigned move(struct flow *f, const struct direction *d)
 		ended(f, d, false);
 		break;
 	case LEG_IO_RESET:
-		return cut_off(f, d, END_RESET);
+		return was_reset(f, d);
 	case LEG_IO_FAULT:
-		flow_note(f, "%s", e.sentence);
-		return cut_off(f, d, END_TRUNCATED);
+		return broke(f, d, &e);
 	}
 	if (leg_flush(d->to) == LEG_IO_RESET) {
 		struct direction back = direction_of(f, d->dir == DIR_UP ? DIR_DOWN : DIR_UP);
 
-		return cut_off(f, &back, END_RESET);
+		return was_reset(f, &back);
 	}
 	/* A read that found less than it asked for need not be tried again before the next event. */
 	return r == LEG_IO_DATA && !(d->from->drained && !d->from->more_plain) ? 0 : WANT_WAKE;
@@ -168,13 +200,18 @@ static unsigned wants(struct flow *f)
 static unsigned run_both(struct flow *f)
 {
 	do {
+		size_t waiting = f->client.out.n + f->server.out.n;
+
 		if (leg_flush(&f->client) == LEG_IO_RESET ||
 		    leg_flush(&f->server) == LEG_IO_RESET) {
 			struct direction down = direction_of(f, DIR_DOWN),
 					 up = direction_of(f, DIR_UP);
 
-			return cut_off(f, f->client.out.n ? &up : &down, END_RESET);
+			return was_reset(f, f->client.out.n ? &up : &down);
 		}
+		/* A slow reader that takes what waits for it is not idle. */
+		if (f->client.out.n + f->server.out.n < waiting)
+			f->active_ns = loop_mono_ns(f->lane->loop);
 		if (run_direction(f, DIR_UP) & WANT_NEXT)
 			return WANT_NEXT;
 		if (run_direction(f, DIR_DOWN) & WANT_NEXT)

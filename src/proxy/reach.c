@@ -63,6 +63,15 @@ static enum failure failure_of(enum dial_result r)
 	return of[r];
 }
 
+/* A client that has ended its direction before TLS, or while it waits for an answer, has given up;
+ * one that has sent a plain request may wait for what comes of it. */
+static unsigned want_dialled(const struct flow *f)
+{
+	bool gives_up = f->hello || f->socks_answer_due || f->way == WAY_CONNECT;
+
+	return WANT_WAKE | (gives_up ? WANT_CLIENT_HANGUP : 0);
+}
+
 static unsigned start(struct flow *f)
 {
 	const struct config_upstream_proxy *via = &f->config->upstream_proxy;
@@ -80,7 +89,7 @@ static unsigned start(struct flow *f)
 	leg_go(&f->server, LEG_CONNECTING);
 	if (dial_start(f->lane->loop, &o, &f->dial, &e) < 0)
 		return flow_fail_err(f, FAILURE_NO_DESCRIPTORS, &e);
-	return WANT_WAKE | WANT_CLIENT_HANGUP;
+	return want_dialled(f);
 }
 
 /* Tells the client that waits for it that the way is open. */
@@ -136,7 +145,7 @@ unsigned flow_dial(struct flow *f)
 	unsigned want;
 
 	if (f->dial)
-		return WANT_WAKE | WANT_CLIENT_HANGUP;
+		return want_dialled(f);
 	if (!f->dialled)
 		return start(f);
 	if (f->dial_result != DIAL_OK)

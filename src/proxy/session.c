@@ -43,6 +43,7 @@ int session_key_set(struct flow *f, struct bytes alpn, struct err *e)
 	wr_u16(&w, (uint16_t)alpn.n);
 	wr_bytes(&w, alpn);
 	wr_u64(&w, f->setup->generation);
+	wr_u32(&w, (uint32_t)(f->listener - f->config->listeners));
 	wr_u32(&w, (uint32_t)f->decision.rule);
 	wr_bytes(&w, addr_ip(&f->server.remote));
 	if (wr_end(&w, e) < 0 || offer_key(f, &key, e) < 0)
