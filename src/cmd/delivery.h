@@ -38,9 +38,9 @@ enum worker_message {
 	/* supervisor to worker */
 	WORKER_SOCKETS = 1, /* descriptors: one for each listener, then see struct sockets_header */
 	WORKER_SETUP,	    /* a delivery; belongs to the sockets sent before it */
-	WORKER_KEEPER,	    /* descriptors: one line to the keeper for each lane */
-	WORKER_DRAIN,	    /* no more accepting; ends when the last flow has ended */
-	WORKER_OWNER,	    /* the process of a client: flow (u64), pid (u32), name (vec16) */
+	WORKER_KEEPER, /* the first lane (u8); descriptors: a line to the keeper for each from there on */
+	WORKER_DRAIN, /* no more accepting; ends when the last flow has ended */
+	WORKER_OWNER, /* the process of a client: flow (u64), pid (u32), name (vec16) */
 	/* worker to supervisor */
 	WORKER_READY,	  /* the setup is in force */
 	WORKER_REFUSED,	  /* it is not: a sentence; the one before stays */

@@ -385,8 +385,10 @@ static void drain(struct worker *w)
 
 static void join_keeper(struct worker *w, struct channel_message *m)
 {
-	for (size_t i = 0; i < m->fd_count && i < w->lane_count; i++) {
-		worker_lane_join(&w->lanes[i], m->fds[i]);
+	size_t first = m->payload.n == 1 ? m->payload.p[0] : 0;
+
+	for (size_t i = 0; i < m->fd_count && first + i < w->lane_count; i++) {
+		worker_lane_join(&w->lanes[first + i], m->fds[i]);
 		m->fds[i] = -1;
 	}
 }
