@@ -27,6 +27,7 @@ static const struct {
 	{ "PIP_CERT", BUNDLE },
 	{ "NODE_EXTRA_CA_CERTS", BUNDLE },
 	{ "NODE_USE_ENV_PROXY", ONE },	   /* Node 24 and later */
+	{ "npm_config_cafile", BUNDLE },   /* a file that npm is configured with wins over Node's */
 	{ "DENO_CERT", BUNDLE },
 	{ "GIT_SSL_CAINFO", BUNDLE },
 	{ "CARGO_HTTP_CAINFO", BUNDLE },
