@@ -11,15 +11,32 @@ static void vec_write(struct wr *w, struct bytes b)
 	wr_close(w, m);
 }
 
+void delivery_addr_write(struct wr *w, const struct addr *a)
+{
+	wr_u8(w, (uint8_t)a->family);
+	wr_bytes(w, bytes_of(a->ip, sizeof(a->ip)));
+	wr_u16(w, a->port);
+	wr_u32(w, a->scope);
+}
+
+struct addr delivery_addr_read(struct rd *r)
+{
+	struct addr a = { .family = (enum addr_family)rd_u8(r) };
+	struct bytes ip = rd_take(r, sizeof(a.ip));
+
+	if (ip.n)
+		memcpy(a.ip, ip.p, ip.n);
+	a.port = rd_u16(r);
+	a.scope = rd_u32(r);
+	*r->bad |= a.family > ADDR_IP6;
+	return a;
+}
+
 static void addrs_write(struct wr *w, const struct addr *list, size_t count)
 {
 	wr_u16(w, (uint16_t)count);
-	for (size_t i = 0; i < count; i++) {
-		wr_u8(w, (uint8_t)list[i].family);
-		wr_bytes(w, bytes_of(list[i].ip, sizeof(list[i].ip)));
-		wr_u16(w, list[i].port);
-		wr_u32(w, list[i].scope);
-	}
+	for (size_t i = 0; i < count; i++)
+		delivery_addr_write(w, &list[i]);
 }
 
 int delivery_write(const struct delivery *d, struct buf *out, struct err *e)
@@ -57,17 +74,8 @@ static size_t addrs_read(struct rd *r, struct addr *list)
 		*r->bad = true;
 		return 0;
 	}
-	for (size_t i = 0; i < count; i++) {
-		struct bytes ip;
-
-		list[i] = (struct addr){ .family = (enum addr_family)rd_u8(r) };
-		ip = rd_take(r, sizeof(list[i].ip));
-		if (ip.n)
-			memcpy(list[i].ip, ip.p, ip.n);
-		list[i].port = rd_u16(r);
-		list[i].scope = rd_u32(r);
-		*r->bad |= list[i].family > ADDR_IP6;
-	}
+	for (size_t i = 0; i < count; i++)
+		list[i] = delivery_addr_read(r);
 	return count;
 }
 

@@ -3,7 +3,8 @@
 #ifndef CMD_DELIVERY_H
 #define CMD_DELIVERY_H
 
-#include "base/buf.h"
+#include "base/rd.h"
+#include "base/wr.h"
 #include "wire/addr.h"
 
 #define DELIVERY_MAX ((size_t)128 << 20)
@@ -33,6 +34,10 @@ int delivery_write(const struct delivery *d, struct buf *out, struct err *e) MUS
 /* Fails with ERR_WIRE_DECODE. */
 int delivery_parse(struct bytes b, struct delivery *out, struct err *e) MUST_CHECK;
 
+/* One address, in this and in other messages. A family that is none makes the reader bad. */
+void delivery_addr_write(struct wr *w, const struct addr *a);
+struct addr delivery_addr_read(struct rd *r);
+
 /* Messages on the channel between supervisor and worker. */
 enum worker_message {
 	/* supervisor to worker */
@@ -44,7 +49,7 @@ enum worker_message {
 	/* worker to supervisor */
 	WORKER_READY,	  /* the setup is in force */
 	WORKER_REFUSED,	  /* it is not: a sentence; the one before stays */
-	WORKER_ASK_OWNER, /* flow (u64), client and local address (struct addr each, as bytes) */
+	WORKER_ASK_OWNER, /* flow (u64), client and local address */
 };
 
 /* Which descriptors come after the listeners' in WORKER_SOCKETS, in this order. */

@@ -92,14 +92,12 @@ static void answer_owner(struct supervisor *s, struct bytes payload)
 	struct wr w = wr_init(&b);
 	struct wr_mark m;
 	struct owner owner = { .pid = 0 };
-	struct addr client, local;
 	uint64_t flow = rd_u64(&r);
-	struct bytes c = rd_take(&r, sizeof(client)), l = rd_take(&r, sizeof(local));
+	struct addr client = delivery_addr_read(&r), local = delivery_addr_read(&r);
 
+	rd_end(&r);
 	if (bad)
 		return;
-	memcpy(&client, c.p, sizeof(client));
-	memcpy(&local, l.p, sizeof(local));
 	if (owner_of_connection(&client, &local, OWNER_BUDGET_NS, &owner) != OWNER_FOUND)
 		owner.pid = 0;
 	wr_u64(&w, flow);

@@ -164,8 +164,8 @@ static void ask_owner(void *ctx)
 	struct wr wr = wr_init(&b);
 
 	wr_u64(&wr, q->flow);
-	wr_bytes(&wr, bytes_of(&q->client, sizeof(q->client)));
-	wr_bytes(&wr, bytes_of(&q->local, sizeof(q->local)));
+	delivery_addr_write(&wr, &q->client);
+	delivery_addr_write(&wr, &q->local);
 	if (wr_end(&wr, NULL) == 0)
 		tell(q->worker, WORKER_ASK_OWNER, buf_bytes(&b));
 	buf_fini(&b);
