@@ -148,7 +148,8 @@ static const struct config_schema rule_schema = {
 	.title = "listeners[].rules[]",
 	.help = "Asked in order; the first that matches decides. A splice rule, where the SNI is "
 		"not the target's name, applies only if it matches both: a list that it does not "
-		"have is taken from the other (an address never equals a name).",
+		"have is taken from the other (an address has the "
+		"SNI's name when oriel's own resolver says so).",
 	.keys = rule_keys,
 	.defaults = &config_rule_default,
 	.size = sizeof(struct config_rule),

@@ -66,6 +66,8 @@ struct policy_query flow_query(const struct flow *f)
 
 	if (f->target.kind == HOST_NAME)
 		q.host = name_bytes(&f->target.name);
+	else if (f->sni_is_target)
+		q.host = name_bytes(&f->sni);
 	if (f->server.fd >= 0 && !via_is_wanted(f))
 		q.addr = &f->server.remote;
 	else if (f->target.kind == HOST_ADDR)

@@ -29,7 +29,8 @@ static const struct {
 	enum failure late;
 } states[FLOW_STATE_COUNT] = {
 	[FLOW_ENTER]  = { "enter",  flow_enter,  TO(FLOW_PEEK) | TO(FLOW_DIAL) | ENDS, BOUND_HELLO, FAILURE_HELLO_TIMEOUT },
-	[FLOW_PEEK]   = { "peek",   flow_peek,   TO(FLOW_DIAL) | TO(FLOW_DECIDE) | ENDS, BOUND_HELLO, FAILURE_HELLO_TIMEOUT },
+	[FLOW_PEEK]   = { "peek",   flow_peek,   TO(FLOW_NAME) | TO(FLOW_DIAL) | TO(FLOW_DECIDE) | ENDS, BOUND_HELLO, FAILURE_HELLO_TIMEOUT },
+	[FLOW_NAME]   = { "name",   flow_name,   TO(FLOW_DIAL) | TO(FLOW_DECIDE) | ENDS, BOUND_DIAL, FAILURE_DNS },
 	[FLOW_DIAL]   = { "dial",   flow_dial,   TO(FLOW_PEEK) | TO(FLOW_DECIDE) | ENDS, BOUND_DIAL, FAILURE_DIAL_TIMEOUT },
 	[FLOW_DECIDE] = { "decide", flow_decide, TO(FLOW_SHAKE) | TO(FLOW_PUMP) | TO(FLOW_SPLICE) | ENDS, BOUND_NONE, FAILURE_INTERNAL },
 	[FLOW_SHAKE]  = { "shake",  flow_shake,  TO(FLOW_JUDGE) | ENDS, BOUND_HANDSHAKE, FAILURE_UPSTREAM_TIMEOUT },
@@ -117,6 +118,7 @@ void flow_free(struct flow *f)
 
 	if (f->counted)
 		quota_give(lane->o.shared->quota, &f->client.remote);
+	resolve_cancel(f->naming);
 	dial_cancel(f->dial);
 	leaf_ticket_cancel(f->ticket);
 	observe_free(f->observe);

@@ -17,6 +17,7 @@
 enum flow_state {
 	FLOW_ENTER,  /* the way in: what is asked for */
 	FLOW_PEEK,   /* the whole ClientHello, or what comes instead */
+	FLOW_NAME,   /* whether the SNI is the name of the address asked for */
 	FLOW_DIAL,   /* a connection to the target */
 	FLOW_DECIDE, /* target and SNI are known: the rules */
 	FLOW_SHAKE,  /* TLS with the server */
@@ -82,6 +83,10 @@ struct flow {
 	struct entry *entry;
 	struct flow_hello *hello;
 
+	struct resolve *naming; /* FLOW_NAME: the question for the SNI's addresses */
+	unsigned families_told; /* answers to it */
+	bool sni_is_target;	/* the address that the client goes to is one of the SNI's */
+
 	struct policy_decision decision;
 	bool decided;
 	enum flow_action action;
@@ -135,11 +140,14 @@ struct bytes flow_host(const struct flow *f, char text[ADDR_TEXT_MAX]); /* the t
 struct bytes flow_wanted_name(const struct flow *f, char text[ADDR_TEXT_MAX]);
 void flow_enter_allowed(
 	struct flow *f); /* may this client ask at all; sets what transparent mode knows */
+bool flow_name_matters(const struct flow *f); /* FLOW_NAME may change what the rules decide */
+unsigned flow_peeked(struct flow *f);  /* all is known that the client says: on to the target */
 bool flow_peek_silent(struct flow *f); /* the client waits for the server: goes on as bytes */
 void flow_idle_end(struct flow *f);    /* nothing moved for too long */
 
 unsigned flow_enter(struct flow *f);
 unsigned flow_peek(struct flow *f);
+unsigned flow_name(struct flow *f);
 unsigned flow_dial(struct flow *f);
 unsigned flow_decide(struct flow *f);
 unsigned flow_shake(struct flow *f);

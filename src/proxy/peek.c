@@ -29,6 +29,11 @@ static unsigned before_dial(struct flow *f)
 	return flow_go(f, FLOW_DIAL);
 }
 
+unsigned flow_peeked(struct flow *f)
+{
+	return f->dialled ? flow_go(f, FLOW_DECIDE) : before_dial(f);
+}
+
 static unsigned peeked(struct flow *f)
 {
 	tell_open(f);
@@ -36,7 +41,7 @@ static unsigned peeked(struct flow *f)
 		tell_client_hello(f);
 	mem_free(STEAL(f->entry));
 	leg_go(&f->client, LEG_PAUSED);
-	return f->dialled ? flow_go(f, FLOW_DECIDE) : before_dial(f);
+	return flow_name_matters(f) ? flow_go(f, FLOW_NAME) : flow_peeked(f);
 }
 
 static unsigned hello_complete(struct flow *f)

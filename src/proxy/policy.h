@@ -18,8 +18,8 @@
  *
  * oriel always dials the target; the SNI is what the client says. So that nobody splices himself
  * past inspection by saying a trusted name and dialling another (or the other way round), a splice
- * rule is asked more strictly where an SNI was sent that is not the target's name. An address is
- * never equal to a name:
+ * rule is asked more strictly where an SNI was sent that is not the target's name. An address has
+ * no name, unless whoever asks has found that it is one of the SNI's, and says so in host:
  *
  *   the splice rule has    it applies, SNI and target differing, when
  *   target: and sni:       the target matches target:, the SNI matches sni:
@@ -40,7 +40,7 @@ struct policy_query {
 	const struct config_listener *listener;
 	const struct addr *client;
 	/* What the client asks to reach: a name (valid, not yet folded) or a literal address as text;
-	 * empty in transparent mode. */
+	 * empty when only an address is known. */
 	struct bytes host;
 	uint16_t port;
 	/* The literal, the original destination, or the address dialled; NULL: not known yet. */
