@@ -19,8 +19,9 @@ struct observe_options {
 	const struct event_bus *bus; /* borrowed until observe_free, as is all below */
 	uint64_t flow;
 	enum flow_leg leg;
-	struct bytes alpn;	/* what was agreed; empty: none. "h2" is HTTP/2, "http/1.1" and
-				 * none are looked at, anything else is bytes */
+	struct bytes alpn;	/* what was agreed; empty: none. "h2" and "grpc-exp" are
+				 * HTTP/2, "http/1.1" and none are looked at, anything
+				 * else is bytes */
 	struct bytes scheme;	/* "https" or "http": of requests that do not say it */
 	struct bytes authority; /* of requests that do not say it */
 	bool late;		/* joined after the start of the connection (captures) */

@@ -172,6 +172,9 @@ static void says_why_http2_cannot_be_followed(void **state)
 	EXPECT("h2", alpn,
 	       "up 0 bytes body 4 \"ET /\"\n"
 	       "bytes, because HTTP/2: the client does not begin with the preface\n");
+	EXPECT("grpc-exp", alpn,
+	       "up 0 bytes body 4 \"ET /\"\n"
+	       "bytes, because HTTP/2: the client does not begin with the preface\n");
 }
 
 static void finds_http2_when_the_server_speaks_first(void **state)
