@@ -63,6 +63,7 @@ def assert_both_legs(event, root, version, proto, issuer='CN=Oriel Test Intermed
     """The event has everything that was agreed on either side, and the verdict on the server."""
     client, server = event['tls']['client'], event['tls']['server']
     for leg in (client, server):
+        assert leg['handshake_ms'] > 0
         assert leg['version'] == 'TLS ' + version
         assert leg['cipher'].startswith(CIPHERS[version])
         assert leg.get('alpn') == proto

@@ -214,6 +214,8 @@ static unsigned run_both(struct flow *f)
 			f->active_ns = loop_mono_ns(f->lane->loop);
 		if (run_direction(f, DIR_UP) & WANT_NEXT)
 			return WANT_NEXT;
+		/* A server nearby may have answered what has just been sent. */
+		loop_time_passed(f->lane->loop);
 		if (run_direction(f, DIR_DOWN) & WANT_NEXT)
 			return WANT_NEXT;
 	} while (has_more(f, DIR_UP) || has_more(f, DIR_DOWN));

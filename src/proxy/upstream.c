@@ -76,11 +76,16 @@ static unsigned shake_start(struct flow *f)
 {
 	struct err e = { 0 };
 
-	if (client_new(f, &e) < 0)
-		return e.code == ERR_UNSUPPORTED
-			       ? flow_fail(f, FAILURE_PROTOCOL_VERSION, e.sentence)
-			       : flow_fail_err(f, FAILURE_INTERNAL, &e);
+	if (client_new(f, &e) < 0 && e.code == ERR_UNSUPPORTED)
+		return flow_fail(f,
+				 offer_has_version(f) ? FAILURE_UPSTREAM_SHAKE
+						      : FAILURE_PROTOCOL_VERSION,
+				 e.sentence);
+	if (!f->server.tls)
+		return flow_fail_err(f, FAILURE_INTERNAL, &e);
 	leg_go(&f->server, LEG_HANDSHAKING);
+	if (tls_run(f->server.tls, &e) == TLS_FAILED)
+		return flow_fail_err(f, FAILURE_INTERNAL, &e);
 	return WANT_NEXT;
 }
 
@@ -90,8 +95,6 @@ static bool is_tls(const struct flow *f)
 	struct record rec;
 	struct err e;
 
-	if (f->server_spoke || f->server.in.n == 0)
-		return true;
 	return record_next(buf_bytes(&f->server.in), RECORD_CIPHER_MAX_12, &rec, NULL, &e) !=
 	       RECORD_NOT_TLS;
 }
@@ -110,12 +113,23 @@ static unsigned shake_done(struct flow *f)
 {
 	struct tls_info info;
 
+	loop_time_passed(f->lane->loop);
 	tls_info(f->server.tls, &info);
 	f->resuming = info.resumed;
 	leg_go(&f->server, LEG_OPEN);
 	f->shake_ns = loop_mono_ns(f->lane->loop) - f->state_ns;
 	metric_observe(f->lane->o.metrics, HIST_SHAKE_SERVER, f->shake_ns);
 	return flow_go(f, FLOW_JUDGE);
+}
+
+/* The ClientHello goes out, and what comes first is looked at before libssl sees it. */
+static enum leg_io hear_first(struct flow *f, struct err *e)
+{
+	enum leg_io r = leg_flush(&f->server);
+
+	if (r == LEG_IO_RESET || f->server.in.n)
+		return r;
+	return leg_fill(&f->server, f->lane->scratch, e);
 }
 
 unsigned flow_shake(struct flow *f)
@@ -125,16 +139,13 @@ unsigned flow_shake(struct flow *f)
 
 	if (!f->server.tls)
 		return shake_start(f);
-	if (!f->server_spoke) {
-		r = leg_fill(&f->server, f->lane->scratch, &e);
-		if (r == LEG_IO_DATA && !is_tls(f))
-			return flow_fail(f, FAILURE_UPSTREAM_NOT_TLS, NULL);
-		/* The socket tells of a reset once; the next read would find a mere end. */
-		if (r == LEG_IO_RESET)
-			return flow_fail(f, FAILURE_UPSTREAM_RESET, "in the TLS handshake");
-		f->server_spoke = f->server.in.n > 0;
+	r = f->server_spoke ? LEG_IO_DATA : hear_first(f, &e);
+	if (r == LEG_IO_DATA && !f->server_spoke && !is_tls(f))
+		return flow_fail(f, FAILURE_UPSTREAM_NOT_TLS, NULL);
+	if (r == LEG_IO_DATA) {
+		f->server_spoke = true;
+		r = leg_shake(&f->server, f->lane->scratch, &e);
 	}
-	r = leg_shake(&f->server, f->lane->scratch, &e);
 	switch (r) {
 	case LEG_IO_DATA:
 		return shake_done(f);
