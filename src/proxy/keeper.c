@@ -247,7 +247,7 @@ static struct minted *mint(struct keeper *k, const struct keeper_message *req, s
 		(void)FAIL(e, NOMEM, "a certificate");
 		return NULL;
 	}
-	m->der = buf_init(KEEPER_MESSAGE_MAX / 2);
+	m->der = buf_init(KEEPER_MESSAGE_MAX);
 	m->note = buf_init(512);
 	if (mint_now(k, req, m, e) < 0) {
 		minted_free(m);

@@ -44,6 +44,13 @@ static int versions(const struct flow *f, uint16_t *min, uint16_t *max, struct e
 	return 0;
 }
 
+bool offer_has_version(const struct flow *f)
+{
+	uint16_t min, max;
+
+	return versions(f, &min, &max, NULL) == 0;
+}
+
 int offer_key(const struct flow *f, struct buf *out, struct err *e)
 {
 	const struct client_hello *h = &f->hello->hello;

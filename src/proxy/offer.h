@@ -7,8 +7,10 @@
 
 #define OFFER_ALPN_MAX 1024
 
+/* Whether the client offers a version that is not below the rule's floor. */
+bool offer_has_version(const struct flow *f);
 /* The policy for this flow's ClientHello; a count for the caller. Fails with ERR_UNSUPPORTED when
- * client and rule have nothing in common. */
+ * client, rule and libssl have nothing in common. */
 int offer_policy(struct flow *f, struct tls_policy **out, struct err *e) MUST_CHECK;
 /* What the policy is made of, as bytes: equal offers have equal keys. Appends to out. */
 int offer_key(const struct flow *f, struct buf *out, struct err *e) MUST_CHECK;
