@@ -56,12 +56,14 @@ enum failure_phase {
 	  "the client ended the handshake{ with alert %a}{: %d}", "")                              \
 	X(CLIENT_RESET,    "client-reset",        CLIENT, CLIENT,                                  \
 	  "the client reset the connection{: %d}",                                                 \
-	  "a client that pins its certificates may do this: then splice{ %h}")                     \
+	  "one that does not trust the bump CA (`oriel trust install`), or pins its certificates " \
+	  "(splice{ %h}), may do this")                                                            \
 	X(CLIENT_TIMEOUT,  "client-timeout",      CLIENT, CLIENT,                                  \
 	  "the client did not finish the handshake in time{: %d}", "")                             \
 	X(CLIENT_CLOSED,   "client-closed",       CLIENT, CLIENT,                                  \
 	  "the client closed the connection before it was used{: %d}",                             \
-	  "a client that pins its certificates may do this: then splice{ %h}")                     \
+	  "one that does not trust the bump CA (`oriel trust install`), or pins its certificates " \
+	  "(splice{ %h}), may do this")                                                            \
 	X(UPSTREAM_ALERT,  "upstream-alert",      SERVER, UPSTREAM,                                \
 	  "%h refused the handshake{ with alert %a}{: %d}", "")                                    \
 	X(UPSTREAM_RESET,  "upstream-reset",      SERVER, UPSTREAM,                                \
