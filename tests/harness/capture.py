@@ -32,13 +32,15 @@ class Capture:
         self.process.stop(signal.SIGINT)
 
 
-def tshark(path, display, *fields, keylog=None, ports=()):
-    """The fields of each packet that the display filter lets through, as a list of lists. ports: decoded as TLS."""
+def tshark(path, display, *fields, keylog=None, ports=(), more=()):
+    """The fields of each packet that the display filter lets through, as a list of lists. ports: decoded as TLS.
+    more: further arguments."""
     argv = ['tshark', '-r', str(path), '-Y', display, '-T', 'fields', '-E', 'separator=\t', '-n']
     for f in fields:
         argv += ['-e', f]
     for p in ports:
         argv += ['-d', f'tcp.port=={p},tls']
+    argv += more
     if keylog:
         argv += ['-o', f'tls.keylog_file:{keylog}']
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
@@ -46,8 +48,8 @@ def tshark(path, display, *fields, keylog=None, ports=()):
     return [line.split('\t') for line in done.stdout.splitlines()]
 
 
-def decrypted_http(path, keylog, *ports):
+def decrypted_http(path, keylog, *ports, more=()):
     """The request URIs and answers' status codes that tshark reads from a capture with the key log."""
     rows = tshark(path, 'http || http2', 'http.request.uri', 'http.response.code', 'http2.headers.path',
-                  'http2.headers.status', keylog=keylog, ports=ports)
+                  'http2.headers.status', keylog=keylog, ports=ports, more=more)
     return [word for row in rows for cell in row for word in cell.split(',') if word]
