@@ -8,7 +8,9 @@ import subprocess
 KEY_TYPES = {
     'p256': ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'],
     'p384': ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-384'],
+    'p521': ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-521'],
     'rsa2048': ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048'],
+    'rsa2304': ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2304'],
     'rsa3072': ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:3072'],
     'rsa4096': ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:4096'],
     'ed25519': ['-algorithm', 'ED25519'],
@@ -180,9 +182,22 @@ class Pki:
     def unknown_issuer(self):
         return self._once('unknown-issuer', issuer='stranger')
 
+    def unknown_root(self):
+        """The same, with the stranger's root sent along."""
+        cert = self._once('unknown-root', issuer='stranger')
+        with open(cert.chain, 'w', encoding='ascii') as out:
+            for path in (cert.cert, self.stranger.cert):
+                with open(path, encoding='ascii') as f:
+                    out.write(f.read())
+        return cert
+
     def incomplete(self):
         """Signed by the intermediate, which the server keeps to itself."""
         return self._once('incomplete', with_intermediate=False)
+
+    def several_faults(self):
+        """Expired, for another name, and signed by nobody known."""
+        return self._once('several-faults', days=(-400, -3), names=('other.oriel.test',), issuer='stranger')
 
     def wrong_purpose(self):
         return self._once('wrong-purpose', extendedKeyUsage='clientAuth')
