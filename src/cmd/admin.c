@@ -4,6 +4,7 @@
 #include "base/secret.h"
 #include "flow/curl.h"
 #include "flow/metrics.h"
+#include "cmd/internal_page.h"
 #include "cmd/settings.h"
 #include "serve/service.h"
 
@@ -267,46 +268,53 @@ int admin_set_setup(struct admin *a, struct setup *setup, const struct delivery 
 
 /* --- http://oriel.internal/ --- */
 
-static const char internal_page[] =
-	"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
-	"content=\"width=device-width\">"
-	"<title>oriel</title><style>body{font:16px/1.5 "
-	"system-ui,sans-serif;max-width:44em;margin:3em auto;padding:0 1em}"
-	"code,pre{background:#8882;border-radius:4px;padding:.1em "
-	".3em}pre{padding:.7em;overflow-x:auto}</style>"
-	"<h1>This connection goes through oriel</h1>"
-	"<p>oriel decrypts the TLS traffic of programs that trust its bump CA. "
-	"Install it only on machines that are yours: <a href=\"/ca.pem\">ca.pem</a>.</p>"
-	"<h2>Debian, Ubuntu</h2><pre>sudo cp ca.pem /usr/local/share/ca-certificates/oriel.crt\n"
-	"sudo update-ca-certificates</pre>"
-	"<h2>Fedora, RHEL</h2><pre>sudo trust anchor ca.pem</pre>"
-	"<h2>macOS</h2><pre>sudo security add-trusted-cert -d -r trustRoot \\\n"
-	"  -k /Library/Keychains/System.keychain ca.pem</pre>"
-	"<h2>Windows</h2><pre>certutil -addstore -f Root ca.pem</pre>"
-	"<h2>Firefox</h2><p>Settings, Privacy &amp; Security, View Certificates, Authorities, "
-	"Import.</p>"
-	"<h2>Chromium on Linux</h2><pre>certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n oriel -i "
-	"ca.pem</pre>"
-	"<h2>Java</h2><pre>keytool -importcert -cacerts -alias oriel -file ca.pem</pre>"
-	"<p>On the machine that oriel runs on, <code>oriel trust install</code> and <code>oriel "
-	"env</code> do this for you.</p>";
+static const char plain_text[] = "text/plain; charset=utf-8";
+
+static int internal_pem(struct bytes ca_pem, struct buf *out, struct err *e)
+{
+	return buf_add(out, ca_pem, e);
+}
+
+static const struct {
+	const char *path, *type;
+	int (*write)(struct bytes ca_pem, struct buf *out, struct err *e);
+} internal_pages[] = {
+	{ "/", "text/html; charset=utf-8", internal_page_write },
+	{ "/ca.pem", "application/x-pem-file", internal_pem },
+	{ "/ca.crt", "application/x-x509-ca-cert", internal_page_der },
+};
+
+static void internal_get(struct admin *a, struct bytes path, struct service_reply *r)
+{
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(internal_pages); i++) {
+		int made;
+
+		if (!bytes_equal(path, bytes_str(internal_pages[i].path)))
+			continue;
+		r->type = internal_pages[i].type;
+		pthread_mutex_lock(&a->lock);
+		made = internal_pages[i].write(buf_bytes(&a->ca_pem), &r->body, &e);
+		pthread_mutex_unlock(&a->lock);
+		if (made == 0)
+			return;
+		r->type = plain_text;
+		say(r, 500, e.sentence);
+		return;
+	}
+	say(r, 404, "there are /, /ca.pem and /ca.crt");
+}
 
 int admin_internal_page(struct admin *a, struct bytes path, struct buf *out, struct err *e)
 {
 	struct service_reply r = { .status = 200,
-				   .type = "text/html; charset=utf-8",
+				   .type = plain_text,
 				   .body = buf_init((size_t)1 << 20) };
 	int done;
 
-	if (path.n == 0 || bytes_equal(path, bytes_str("/"))) {
-		if (buf_add(&r.body, bytes_str(internal_page), e) < 0)
-			return -1;
-	} else if (bytes_equal(path, bytes_str("/ca.pem"))) {
-		page_ca(a, NULL, &r);
-	} else {
-		say(&r, 404, "there are / and /ca.pem");
-		r.type = "text/plain; charset=utf-8";
-	}
+	path = bytes_slice(path, 0, bytes_index(path, '?'));
+	internal_get(a, path.n ? path : bytes_str("/"), &r);
 	done = service_write(out, &r, e);
 	buf_fini(&r.body);
 	return done;

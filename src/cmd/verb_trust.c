@@ -89,6 +89,8 @@ struct trust_verb {
 	bool wanted[ARRAY_LEN(kinds)];
 	bool named; /* with --store: what is not there is a failure */
 	struct buf der, pem;
+	struct sha256 hash;
+	char name[128];
 	char dir[PATHS_MAX], pem_path[PATHS_MAX];
 };
 
@@ -161,21 +163,22 @@ static int read_root(struct trust_verb *t, struct buf *text, struct err *e)
 static int take_root(struct trust_verb *t, struct bytes text, struct err *e)
 {
 	struct pem p = { .rest = text, .line = 1 };
-	struct sha256 h;
+	const uint8_t *h = t->hash.b;
 	struct cert c;
 	struct bytes der;
 
 	if (pem_next_cert(&p, &t->der, NULL) != PEM_BLOCK)
 		return FAIL(e, CERT, "there is no certificate in it (PEM is expected)");
 	der = buf_bytes(&t->der);
-	if (cert_parse(der, &c, e) < 0 || sha256_of(&der, 1, &h, e) < 0)
+	if (cert_parse(der, &c, e) < 0 || sha256_of(&der, 1, &t->hash, e) < 0)
 		return -1;
 	if (!c.is_ca)
 		return FAIL(e, CERT,
 			    "this is the certificate of no authority: expected the bump root, "
 			    "bump/ca.pem in oriel's state folder");
-	snprintf(t->job.nickname, sizeof(t->job.nickname), "oriel-bump-%02x%02x%02x%02x", h.b[0],
-		 h.b[1], h.b[2], h.b[3]);
+	name_short_text(c.subject, t->name, sizeof(t->name));
+	snprintf(t->job.nickname, sizeof(t->job.nickname), "oriel-bump-%02x%02x%02x%02x", h[0],
+		 h[1], h[2], h[3]);
 	return pem_write(&t->pem, "CERTIFICATE", der, e);
 }
 
@@ -193,11 +196,22 @@ static int get_root(struct trust_verb *t, struct err *e)
 	return 0;
 }
 
+/* For comparing it with what the page http://oriel.internal/ shows elsewhere. */
+static void say_root(const struct trust_verb *t)
+{
+	printf("root    %s, SHA-256 ", t->name);
+	for (size_t i = 0; i < sizeof(t->hash.b); i++)
+		printf("%s%02X", i ? ":" : "", t->hash.b[i]);
+	printf("\n");
+}
+
 /* One store after another: what fails in one keeps nobody from the next. */
 static int run_all(struct trust_verb *t)
 {
 	int status = EXIT_OK;
 
+	if (t->job.action == TRUST_STATUS)
+		say_root(t);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		struct err e = { 0 };
 
