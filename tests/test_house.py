@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -86,6 +87,25 @@ def test_lint_runs_every_check():
         if check not in ('check-claims', 'check-links'):
             assert f'tools/{check}' in body
     assert 'check_format' in body and 'run-tidy' in body and 'check_shell' in body and 'check_warnings' in body
+    assert 'check_cppcheck' in body
+
+
+def test_cppcheck_finds_what_it_should_and_nothing_here(tmp_path):
+    """The function of ./dev itself, once on a tree with a fault and once on ours."""
+    if not shutil.which('cppcheck'):
+        pytest.skip('needs cppcheck')
+    functions = re.search(r'^sources\(\)\n.*?^\}', read('dev'), re.M | re.S).group(0) + \
+        re.search(r'^check_cppcheck\(\)\n.*?^\}', read('dev'), re.M | re.S).group(0).join(('\n', '\n'))
+    os.makedirs(tmp_path / 'bad' / 'src')
+    os.symlink(os.path.join(ROOT, 'tools'), tmp_path / 'bad' / 'tools')
+    (tmp_path / 'bad' / 'src' / 'bad.c').write_text('int f(void)\n{\n\tint a[2];\n\ta[2] = 1;\n\treturn a[0];\n}\n')
+
+    def check(folder):
+        return subprocess.run(['bash', '-c', 'set -o pipefail\n' + functions + 'check_cppcheck'], cwd=folder,
+                              capture_output=True, text=True, check=False)
+    bad, good = check(tmp_path / 'bad'), check(ROOT)
+    assert bad.returncode != 0 and 'arrayIndexOutOfBounds' in bad.stderr
+    assert good.returncode == 0, good.stderr
 
 
 def test_ci_runs_what_people_run():

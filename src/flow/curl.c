@@ -268,7 +268,7 @@ int curl_write(struct buf *out, const struct curl_options *o, const struct excha
 	       struct err *e)
 {
 	struct put w = put_init(out, e);
-	struct bytes body = o->mask ? (struct bytes){ 0 } : x->request.body;
+	struct bytes body = o->mask ? bytes_of(NULL, 0) : x->request.body;
 	bool piped = body.n > ARGUMENT_MAX || !is_printable(body, true);
 
 	if (check(x, e) < 0)

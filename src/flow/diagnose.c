@@ -197,7 +197,7 @@ struct diagnosis diagnosis_of(const struct flow_info *f)
 		.port = f->target_port,
 		.sni = f->sni,
 		.alert = leg->alert_seen && !leg->alert_sent ? leg->alert : -1,
-		.verdict = f->verdict == CHAIN_OK ? (struct bytes){ 0 } : f->verdict_reason,
+		.verdict = f->verdict == CHAIN_OK ? bytes_of(NULL, 0) : f->verdict_reason,
 		.detail = f->reason,
 	};
 }

@@ -129,7 +129,7 @@ static void put_root_name(struct wr *w, const char *host, int64_t now_s)
 	size_t n = 0;
 	int room, len;
 
-	for (; host[n] && n < COMMON_NAME_MAX; n++) {
+	for (; n < COMMON_NAME_MAX && host[n]; n++) {
 		char c = host[n];
 		bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 			    (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
