@@ -59,6 +59,10 @@ static unsigned hello_complete(struct flow *f)
 	sni = f->hello->hello.server_name;
 	if (sni.n && name_parse(sni, &f->sni, &e) < 0)
 		return flow_fail(f, FAILURE_SNI_INVALID, e.sentence);
+	if (f->way == WAY_TLS && f->listener->user_count)
+		return flow_fail(f, FAILURE_POLICY_BLOCK,
+				 "proxy authentication is needed, for which TLS without CONNECT or "
+				 "SOCKS5 has no place");
 	/* TLS that came without CONNECT or SOCKS is going to its SNI. */
 	if (f->way == WAY_TLS && f->sni.n == 0)
 		return flow_fail(f, FAILURE_SNI_INVALID,
