@@ -22,7 +22,7 @@ struct admin {
 	struct buf settings;
 	struct addr *own;
 	size_t own_count;
-	bool ready;
+	bool ready, draining;
 };
 
 /* --- pages --- */
@@ -53,7 +53,9 @@ static void page_healthz(struct admin *a, const struct service_request *q, struc
 static void page_readyz(struct admin *a, const struct service_request *q, struct service_reply *r)
 {
 	(void)q;
-	if (a->ready)
+	if (a->draining)
+		say(r, 503, "draining");
+	else if (a->ready)
 		say(r, 200, "ready");
 	else
 		say(r, 503, "starting");
@@ -196,13 +198,26 @@ static void handle(void *ctx, const struct service_request *q, struct service_re
 	say(r, 404, "there are /metrics, /healthz, /readyz, /ca.pem, /flows and /settings");
 }
 
-static int serve(struct admin *a, int fd, bool local, struct service **out, struct err *e)
+int admin_serve(struct admin *a, bool local, int fd, struct err *e)
 {
+	struct service **at = local ? &a->unix_service : &a->tcp_service, *old = *at;
 	struct service_options o = {
 		.loop = a->o.loop, .fd = fd, .local = local, .handle = handle, .ctx = a
 	};
 
-	return fd < 0 ? 0 : service_new(&o, out, e);
+	*at = NULL;
+	if (fd >= 0 && service_new(&o, at, e) < 0) {
+		*at = old;
+		return err_ctx(e, "the admin interface");
+	}
+	service_free(old);
+	return 0;
+}
+
+void admin_drain(struct admin *a)
+{
+	if (a)
+		a->draining = true;
 }
 
 int admin_new(const struct admin_options *o, struct admin **out, struct err *e)
@@ -216,11 +231,6 @@ int admin_new(const struct admin_options *o, struct admin **out, struct err *e)
 	a->token = buf_init_secret(4096);
 	a->settings = buf_init(SETTINGS_MAX);
 	pthread_mutex_init(&a->lock, NULL);
-	if (serve(a, o->unix_fd, true, &a->unix_service, e) < 0 ||
-	    serve(a, o->tcp_fd, false, &a->tcp_service, e) < 0) {
-		admin_free(a);
-		return err_ctx(e, "the admin interface");
-	}
 	*out = a;
 	return 0;
 }

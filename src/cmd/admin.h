@@ -13,10 +13,13 @@ struct admin_options {
 	struct loop *loop;
 	struct views *views;
 	struct proxy_shared *shared;
-	int unix_fd, tcp_fd; /* listening, taken; -1: none */
 };
 int admin_new(const struct admin_options *o, struct admin **out, struct err *e) MUST_CHECK;
 void admin_free(struct admin *a);
+/* Serves on this listening socket (taken; -1: none) instead of the one before it, Unix or TCP. */
+int admin_serve(struct admin *a, bool local, int fd, struct err *e) MUST_CHECK;
+/* From now on the answer to /readyz is 503. */
+void admin_drain(struct admin *a);
 /* Once the lanes are there; the list is copied. Before that the answer to /readyz is 503. */
 int admin_set_metrics(struct admin *a, const struct metrics *const *list, size_t count,
 		      struct err *e) MUST_CHECK;

@@ -171,29 +171,52 @@ void crew_rejoin(struct crew *c)
 	send_lines(c, worker_ends, c->lanes);
 }
 
+/* What a worker that runs already goes on with. */
+static uint8_t kept_by(const struct crew *c, const struct plan *p)
+{
+	uint8_t kept = 0;
+
+	/* A worker that was just started has none. */
+	if (p == c->plan)
+		return 0;
+	if (p->admin_unix_kept)
+		kept |= SOCKETS_ADMIN_UNIX;
+	if (p->admin_tcp_kept)
+		kept |= SOCKETS_ADMIN_TCP;
+	return kept;
+}
+
 static int send_sockets(struct crew *c, const struct plan *p, struct err *e)
 {
 	const struct {
 		enum socket_extra which;
 		int fd;
-	} extras[] = { { SOCKETS_ADMIN_UNIX, p->admin_unix },
-		       { SOCKETS_ADMIN_TCP, p->admin_tcp },
-		       { SOCKETS_KEYLOG, p->keylog },
-		       { SOCKETS_KEYLOG_ENV, p->keylog_env },
-		       { SOCKETS_HAR, p->har } };
-	uint8_t header[2] = { (uint8_t)p->config->listener_count, 0 };
-	int fds[CHANNEL_FDS_MAX];
+	} extras[SOCKETS_EXTRA_COUNT] = { { SOCKETS_ADMIN_UNIX, p->admin_unix },
+					  { SOCKETS_ADMIN_TCP, p->admin_tcp },
+					  { SOCKETS_KEYLOG, p->keylog },
+					  { SOCKETS_KEYLOG_ENV, p->keylog_env },
+					  { SOCKETS_HAR, p->har } };
+	struct sockets_header h = { .listeners = (uint8_t)p->config->listener_count,
+				    .kept = kept_by(c, p) };
+	int fds[SOCKETS_MAX];
 	size_t n = p->config->listener_count;
 
 	memcpy(fds, p->listeners, n * sizeof(int));
 	for (size_t i = 0; i < ARRAY_LEN(extras); i++) {
-		if (extras[i].fd < 0)
+		if (extras[i].fd < 0 || (h.kept & extras[i].which))
 			continue;
 		fds[n++] = extras[i].fd;
-		header[1] |= (uint8_t)extras[i].which;
+		h.extras |= (uint8_t)extras[i].which;
 	}
-	return send_fds(c->worker.channel, WORKER_SOCKETS, bytes_of(header, sizeof(header)),
-			(struct fd_list){ fds, n }, e);
+	for (size_t at = 0; at < n || at == 0; at += CHANNEL_FDS_MAX) {
+		size_t some = n - at < CHANNEL_FDS_MAX ? n - at : CHANNEL_FDS_MAX;
+
+		h.first = (uint8_t)at;
+		if (send_fds(c->worker.channel, WORKER_SOCKETS, bytes_of(&h, sizeof(h)),
+			     (struct fd_list){ fds + at, some }, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int crew_deliver(struct crew *c, const struct plan *p, struct err *e)

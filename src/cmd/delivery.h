@@ -10,7 +10,7 @@
 #define DELIVERY_MAX ((size_t)128 << 20)
 #define DELIVERY_ASSETS_MAX 256
 #define DELIVERY_ADDRS_MAX 256
-#define DELIVERY_LISTENERS_MAX 11 /* with all extras they fit into one message */
+#define DELIVERY_LISTENERS_MAX 128
 
 /* Everything borrowed: when written from the caller, when parsed from the blob. */
 struct delivery {
@@ -41,7 +41,7 @@ struct addr delivery_addr_read(struct rd *r);
 /* Messages on the channel between supervisor and worker. */
 enum worker_message {
 	/* supervisor to worker */
-	WORKER_SOCKETS = 1, /* descriptors: one for each listener, then see struct sockets_header */
+	WORKER_SOCKETS = 1, /* descriptors: see struct sockets_header */
 	WORKER_SETUP,	    /* a delivery; belongs to the sockets sent before it */
 	WORKER_KEEPER, /* the first lane (u8); descriptors: a line to the keeper for each from there on */
 	WORKER_DRAIN, /* no more accepting; ends when the last flow has ended */
@@ -52,7 +52,7 @@ enum worker_message {
 	WORKER_ASK_OWNER, /* flow (u64), client and local address */
 };
 
-/* Which descriptors come after the listeners' in WORKER_SOCKETS, in this order. */
+/* Which descriptors come after the listeners', in this order. */
 enum socket_extra {
 	SOCKETS_ADMIN_UNIX = 1,
 	SOCKETS_ADMIN_TCP = 2,
@@ -60,9 +60,15 @@ enum socket_extra {
 	SOCKETS_KEYLOG_ENV = 8,
 	SOCKETS_HAR = 16,
 };
+#define SOCKETS_EXTRA_COUNT 5
+#define SOCKETS_MAX (DELIVERY_LISTENERS_MAX + SOCKETS_EXTRA_COUNT)
+/* The payload of WORKER_SOCKETS, a byte each. All descriptors, listeners' and extras', are one list,
+ * which comes in as many messages as it needs. */
 struct sockets_header {
 	uint8_t listeners;
 	uint8_t extras; /* of enum socket_extra */
+	uint8_t kept;	/* likewise: not sent, since the worker goes on with those that it has */
+	uint8_t first;	/* place in the list of this message's first descriptor */
 };
 
 #endif

@@ -5,21 +5,23 @@
 
 #include "cmd/supervisor.h"
 #include "cmd/supervisor_config.h"
+#include "proc/paths.h"
 
 /* Options that stand for a key of the configuration. */
 static const struct {
 	const char *option, *path, *origin, *value; /* value NULL: the option's own */
 	bool yaml;
+	bool file; /* the value is a path, from the working directory; those of the file are not */
 } settings[] = {
 	{ "listen", "listeners.0.bind", "--listen", NULL, false },
 	{ "admin", "admin", "--admin", NULL, false },
 	{ "json", "observe.log", "--json", "json", false },
 	{ "verbose", "observe.headers", "--verbose", "true", true },
 	{ "body", "observe.bodies", "--body", "true", true },
-	{ "har", "observe.har", "--har", NULL, false },
-	{ "keylog", "observe.keylog.path", "--keylog", NULL, false },
+	{ "har", "observe.har", "--har", NULL, false, true },
+	{ "keylog", "observe.keylog.path", "--keylog", NULL, false, true },
 	{ "redact", "observe.redact", "--redact", "true", true },
-	{ "upstream-ca", "upstream-ca", "--upstream-ca", NULL, false },
+	{ "upstream-ca", "upstream-ca", "--upstream-ca", NULL, false, true },
 	{ "threads", "threads", "--threads", NULL, true },
 };
 
@@ -39,10 +41,21 @@ const struct args_option run_options[] = {
 	{ 0 },
 };
 
-static size_t overrides_of(const struct args *a, struct config_override *out)
-{
-	size_t n = 0;
+struct given {
+	struct config_override list[ARRAY_LEN(settings)];
+	size_t count;
+	char paths[ARRAY_LEN(settings)][PATHS_MAX];
+};
 
+static const char *from_here(const char *path, char out[PATHS_MAX])
+{
+	if (path[0] == '/' || !getcwd(out, PATHS_MAX) || paths_join(out, out, path, NULL) < 0)
+		return path;
+	return out;
+}
+
+static void overrides_of(const struct args *a, struct given *g)
+{
 	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
 		const char *value = settings[i].value;
 
@@ -50,12 +63,13 @@ static size_t overrides_of(const struct args *a, struct config_override *out)
 			continue;
 		if (!value)
 			value = args_value(a, settings[i].option);
-		out[n++] = (struct config_override){ .path = settings[i].path,
-						     .value = bytes_str(value),
-						     .yaml = settings[i].yaml,
-						     .origin = settings[i].origin };
+		if (settings[i].file)
+			value = from_here(value, g->paths[i]);
+		g->list[g->count++] = (struct config_override){ .path = settings[i].path,
+								.value = bytes_str(value),
+								.yaml = settings[i].yaml,
+								.origin = settings[i].origin };
 	}
-	return n;
 }
 
 static int print(const struct buf *text)
@@ -67,15 +81,16 @@ static int print(const struct buf *text)
 int run_verb(const struct args_verb *verb, void *args)
 {
 	const struct args *a = args;
-	struct config_override overrides[ARRAY_LEN(settings)];
+	struct given given = { .count = 0 };
 	struct supervisor_options o = { .config_path = a->operand_count ? a->operands[0] : NULL,
-					.overrides = overrides };
+					.overrides = given.list };
 	struct err e = { 0 };
 	struct plan *p;
 	int status = EXIT_OK;
 
 	(void)verb;
-	o.override_count = overrides_of(a, overrides);
+	overrides_of(a, &given);
+	o.override_count = given.count;
 	if (!args_has(a, "check") && !args_has(a, "print-config"))
 		return supervisor_run(&o);
 	if (plan_config(&o, &p, &e) < 0) {

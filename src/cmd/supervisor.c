@@ -60,6 +60,7 @@ static void reload(struct supervisor *s)
 static void adopt_next(struct supervisor *s)
 {
 	struct plan *old = s->crew.plan;
+	char late[PLAN_LATE_MAX];
 
 	if (!s->next)
 		return;
@@ -70,8 +71,14 @@ static void adopt_next(struct supervisor *s)
 		s->crew.plan->har = old->har;
 		old->har = -1;
 	}
+	if (old->admin_unix >= 0 && strcmp(old->admin_path, s->crew.plan->admin_path) != 0)
+		unlink(old->admin_path);
+	if (plan_changed_late(old, s->crew.plan, late))
+		fprintf(stderr, "oriel: reloaded, but for what changes with the next start: %s\n",
+			late);
+	else
+		fprintf(stderr, "oriel: reloaded\n");
 	plan_free(old);
-	fprintf(stderr, "oriel: reloaded\n");
 	banner_listening(s->crew.plan);
 }
 
@@ -242,6 +249,9 @@ static void begin_end(struct supervisor *s, int64_t drain_ns)
 	    channel_send(s->crew.worker.channel, WORKER_DRAIN, bytes_of(NULL, 0), NULL) < 0)
 		s->end_by_ns = clock_mono_ns();
 	s->ending = true;
+	/* Nobody is to wait in the queue of a listener that takes no more. */
+	plan_stop_listening(s->crew.plan);
+	plan_stop_listening(s->next);
 }
 
 static void on_signals(struct supervisor *s)

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cmd/settings.h"
 #include "net/sock.h"
+#include "pki/bundle.h"
 #include "proc/file.h"
 #include "proc/owner.h"
 
@@ -21,8 +22,7 @@
 static int parse_text(const struct supervisor_options *o, struct proxy_config **out, struct err *e)
 {
 	AUTO(buf_fini) struct buf text = buf_init(CONFIG_FILE_MAX);
-	const char *slash = o->config_path ? strrchr(o->config_path, '/') : NULL;
-	struct config_file file = { .name = slash ? slash + 1 : o->config_path,
+	struct config_file file = { .name = o->config_path,
 				    .overrides = o->overrides,
 				    .override_count = o->override_count };
 
@@ -31,6 +31,14 @@ static int parse_text(const struct supervisor_options *o, struct proxy_config **
 	if (o->config_path)
 		file.text = text.n ? buf_bytes(&text) : bytes_str("");
 	return config_file_parse(&file, out, e);
+}
+
+/* Where the file names its files: the canonical text has other lines. */
+static void note_places(struct plan *p, const struct proxy_config *written)
+{
+	for (size_t i = 0; i < written->asset_count && i < DELIVERY_ASSETS_MAX; i++)
+		p->places[i] =
+			(struct plan_place){ written->assets[i].line, written->assets[i].column };
 }
 
 /* The canonical text, and what it parses to: what the worker will see, assets in the same order. */
@@ -42,6 +50,7 @@ static int canonical(struct plan *p, const struct supervisor_options *o, struct 
 
 	if (parse_text(o, &first, e) < 0)
 		return -1;
+	note_places(p, first);
 	r = config_file_print(first, &p->text, e);
 	proxy_config_free(first);
 	if (r < 0)
@@ -51,8 +60,8 @@ static int canonical(struct plan *p, const struct supervisor_options *o, struct 
 }
 
 /* Relative paths count from the configuration file's folder. */
-static int asset_path(const struct supervisor_options *o, const char *written, char out[PATHS_MAX],
-		      struct err *e)
+static int path_of(const struct supervisor_options *o, const char *written, char out[PATHS_MAX],
+		   struct err *e)
 {
 	const char *slash = o->config_path ? strrchr(o->config_path, '/') : NULL;
 	char dir[PATHS_MAX];
@@ -66,21 +75,47 @@ static int asset_path(const struct supervisor_options *o, const char *written, c
 	return paths_join(out, dir, written, e);
 }
 
+/* Roots without a root are a mistake: nothing would verify. */
+static int check_roots(struct bytes pem, struct err *e)
+{
+	AUTO(buf_fini) struct buf der = buf_init(ASSET_MAX);
+	struct pem p = { .rest = pem, .line = 1 };
+	enum pem_step step;
+
+	while ((step = pem_next_cert(&p, &der, NULL)) != PEM_END && step != PEM_NOMEM) {
+		if (step == PEM_BLOCK)
+			return 0;
+	}
+	return FAIL(e, CONFIG, "there is no certificate in it (PEM is wanted)");
+}
+
+/* A complaint about an asset begins with the place that names it. */
+static int at_place(const struct supervisor_options *o, const struct plan *p, size_t i,
+		    struct err *e)
+{
+	if (p->places[i].line)
+		return err_ctx(e, "%s:%u:%u", o->config_path, p->places[i].line,
+			       p->places[i].column);
+	return -1;
+}
+
 static int read_asset(struct plan *p, const struct supervisor_options *o, size_t i, struct err *e)
 {
 	const struct config_asset *a = &p->config->assets[i];
 	bool secret = a->kind == CONFIG_ASSET_PASSWORD || a->kind == CONFIG_ASSET_TOKEN;
 	char path[PATHS_MAX];
-	int r;
 
 	p->assets[i] = secret ? buf_init_secret(ASSET_MAX) : buf_init(ASSET_MAX);
 	/* The bump root's key is for the keeper alone: bump_root_load reads it. */
 	if (a->kind == CONFIG_ASSET_BUMP_KEY || a->kind == CONFIG_ASSET_BUMP_CERT)
 		return 0;
-	if (asset_path(o, a->path, path, e) < 0)
+	if (path_of(o, a->path, path, e) < 0)
 		return -1;
-	r = secret ? file_read_secret(path, &p->assets[i], e) : file_read(path, &p->assets[i], e);
-	return r < 0 && a->line ? err_ctx(e, "%s:%u:%u", o->config_path, a->line, a->column) : r;
+	if (secret)
+		return file_read_secret(path, &p->assets[i], e);
+	if (file_read(path, &p->assets[i], e) < 0)
+		return -1;
+	return check_roots(buf_bytes(&p->assets[i]), e) < 0 ? err_ctx(e, "%s", path) : 0;
 }
 
 static struct plan *plan_alloc(void)
@@ -111,8 +146,10 @@ int plan_config(const struct supervisor_options *o, struct plan **out, struct er
 		goto failed;
 	}
 	for (size_t i = 0; i < p->config->asset_count; i++) {
-		if (read_asset(p, o, i, e) < 0)
+		if (read_asset(p, o, i, e) < 0) {
+			(void)at_place(o, p, i, e);
 			goto failed;
+		}
 	}
 	*out = p;
 	return 0;
@@ -177,25 +214,51 @@ static int admin_default_path(char out[PATHS_MAX], struct err *e)
 	return paths_join(out, dir, "admin.sock", e);
 }
 
+/* The socket's folder is made (0700) when it is not there, as /run/oriel at the first start. */
+static int admin_named_path(const char *path, char out[PATHS_MAX], struct err *e)
+{
+	char *slash;
+
+	if (paths_join(out, path, "", e) < 0)
+		return -1;
+	slash = strrchr(out, '/');
+	*slash = 0;
+	if (out[0] && access(out, F_OK) < 0 && errno == ENOENT && file_make_private_dir(out, e) < 0)
+		return -1;
+	*slash = '/';
+	return 0;
+}
+
+static int open_admin_tcp(struct plan *p, struct plan *before, struct err *e)
+{
+	const struct config_admin *a = &p->config->admin;
+
+	if (a->tcp.family == ADDR_NONE)
+		return 0;
+	if (before && addr_equal(&before->config->admin.tcp, &a->tcp)) {
+		p->admin_tcp = fcntl(before->admin_tcp, F_DUPFD_CLOEXEC, 3);
+		p->admin_tcp_kept = true;
+		return 0;
+	}
+	if (sock_listen(&a->tcp, &(struct sock_listen_options){ 0 }, &p->admin_tcp, e) == 0)
+		return 0;
+	return e->sys == EADDRINUSE ? say_taken(&a->tcp, e) : err_ctx(e, "the admin interface");
+}
+
 static int open_admin(struct plan *p, struct plan *before, struct err *e)
 {
 	const struct config_admin *a = &p->config->admin;
 
-	if (a->tcp.family != ADDR_NONE) {
-		if (before && addr_equal(&before->config->admin.tcp, &a->tcp))
-			p->admin_tcp = fcntl(before->admin_tcp, F_DUPFD_CLOEXEC, 3);
-		else if (sock_listen(&a->tcp, &(struct sock_listen_options){ 0 }, &p->admin_tcp,
-				     e) < 0)
-			return e->sys == EADDRINUSE ? say_taken(&a->tcp, e)
-						    : err_ctx(e, "the admin interface");
-	}
+	if (open_admin_tcp(p, before, e) < 0)
+		return -1;
 	if (a->socket == CONFIG_ADMIN_OFF)
 		return 0;
-	if (a->socket == CONFIG_ADMIN_AT ? paths_join(p->admin_path, a->path, "", e) < 0
+	if (a->socket == CONFIG_ADMIN_AT ? admin_named_path(a->path, p->admin_path, e) < 0
 					 : admin_default_path(p->admin_path, e) < 0)
 		return -1;
 	if (before && strcmp(before->admin_path, p->admin_path) == 0) {
 		p->admin_unix = fcntl(before->admin_unix, F_DUPFD_CLOEXEC, 3);
+		p->admin_unix_kept = true;
 		return 0;
 	}
 	if (sock_listen_unix(p->admin_path, &p->admin_unix, e) == 0)
@@ -208,11 +271,14 @@ static int open_admin(struct plan *p, struct plan *before, struct err *e)
 	return err_ctx(e, "the admin interface");
 }
 
-static int open_logs(struct plan *p, struct plan *before, struct err *e)
+static int open_logs(const struct supervisor_options *o, struct plan *p, struct plan *before,
+		     struct err *e)
 {
 	const char *keylog = p->config->observe.keylog.path;
+	char path[PATHS_MAX];
 
-	if (keylog && file_open_secret_append(keylog, &p->keylog, e) < 0)
+	if (keylog &&
+	    (path_of(o, keylog, path, e) < 0 || file_open_secret_append(path, &p->keylog, e) < 0))
 		return err_ctx(e, "the key log");
 	p->keylog_env_path = paths_env("SSLKEYLOGFILE", true);
 	if (p->keylog_env_path &&
@@ -220,14 +286,30 @@ static int open_logs(struct plan *p, struct plan *before, struct err *e)
 		return err_ctx(e, "SSLKEYLOGFILE");
 	if (!p->config->observe.har || before)
 		return 0;
-	p->har = open(p->config->observe.har, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-		      0600);
-	return p->har < 0 ? FAIL_SYS(e, FILE, "--har %s", p->config->observe.har) : 0;
+	if (path_of(o, p->config->observe.har, path, e) < 0)
+		return -1;
+	p->har = open(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return p->har < 0 ? FAIL_SYS(e, FILE, "the HAR file %s", path) : 0;
 }
 
-static const char *bump_path(const struct plan *p, int asset)
+/* A root that is in force stays: the keeper has its key, and certificates signed by it are kept. */
+static int load_root(const struct supervisor_options *o, struct plan *p, const struct plan *before,
+		     struct err *e)
 {
-	return asset == CONFIG_NO_ASSET ? NULL : p->config->assets[asset].path;
+	const struct proxy_config *c = p->config;
+	char cert[PATHS_MAX], key[PATHS_MAX];
+
+	if (before)
+		return bump_root_copy(&before->root, &p->root, e);
+	if (bump_root_paths(&p->root, e) < 0)
+		return -1;
+	if (c->bump_cert == CONFIG_NO_ASSET)
+		return bump_root_load(&p->root, NULL, NULL, e);
+	if (path_of(o, c->assets[c->bump_cert].path, cert, e) < 0 ||
+	    path_of(o, c->assets[c->bump_key].path, key, e) < 0)
+		return -1;
+	return bump_root_load(&p->root, cert, key, e) < 0 ? at_place(o, p, (size_t)c->bump_cert, e)
+							  : 0;
 }
 
 int plan_new(const struct supervisor_options *o, struct plan *before, struct plan **out,
@@ -237,9 +319,7 @@ int plan_new(const struct supervisor_options *o, struct plan *before, struct pla
 
 	if (plan_config(o, &p, e) < 0)
 		return -1;
-	if (bump_root_paths(&p->root, e) < 0 ||
-	    bump_root_load(&p->root, bump_path(p, p->config->bump_cert),
-			   bump_path(p, p->config->bump_key), e) < 0 ||
+	if (load_root(o, p, before, e) < 0 ||
 	    system_roots_read(&p->system_roots, p->roots_from, e) < 0)
 		goto failed;
 	if (p->config->listener_count > DELIVERY_LISTENERS_MAX) {
@@ -250,7 +330,7 @@ int plan_new(const struct supervisor_options *o, struct plan *before, struct pla
 		if (open_listener(p, before, i, e) < 0)
 			goto failed;
 	}
-	if (open_admin(p, before, e) < 0 || open_logs(p, before, e) < 0 ||
+	if (open_admin(p, before, e) < 0 || open_logs(o, p, before, e) < 0 ||
 	    settings_write(p, &p->settings, e) < 0)
 		goto failed;
 	*out = p;
@@ -260,12 +340,59 @@ failed:
 	return -1;
 }
 
+void plan_stop_listening(struct plan *p)
+{
+	for (size_t i = 0; p && i < DELIVERY_ADDRS_MAX; i++)
+		sock_close(&p->listeners[i]);
+}
+
+static const char *asset_text(const struct proxy_config *c, int asset)
+{
+	return asset == CONFIG_NO_ASSET ? "" : c->assets[asset].path;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+bool plan_changed_late(const struct plan *before, const struct plan *now, char out[PLAN_LATE_MAX])
+{
+	const struct proxy_config *a = before->config, *b = now->config;
+	const struct {
+		const char *key;
+		bool same;
+	} keys[] = {
+		{ "threads", a->threads == b->threads },
+		{ "limits.certificates", a->limits.certificates == b->limits.certificates },
+		{ "limits.sessions", a->limits.sessions == b->limits.sessions },
+		{ "observe.log", a->observe.log == b->observe.log },
+		{ "observe.headers", a->observe.headers == b->observe.headers },
+		{ "observe.bodies", a->observe.bodies == b->observe.bodies },
+		{ "observe.redact", a->observe.redact == b->observe.redact },
+		{ "observe.har", same_text(a->observe.har, b->observe.har) },
+		{ "observe.store", a->observe.store == b->observe.store },
+		{ "observe.body-max", a->observe.body_max == b->observe.body_max },
+		{ "bump-ca",
+		  same_text(asset_text(a, a->bump_cert), asset_text(b, b->bump_cert)) &&
+			  same_text(asset_text(a, a->bump_key), asset_text(b, b->bump_key)) },
+	};
+	size_t n = 0;
+
+	out[0] = 0;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (!keys[i].same && n < PLAN_LATE_MAX)
+			n += (size_t)snprintf(out + n, PLAN_LATE_MAX - n, "%s`%s`", n ? ", " : "",
+					      keys[i].key);
+	}
+	return n > 0;
+}
+
 void plan_free(struct plan *p)
 {
 	if (!p)
 		return;
-	for (size_t i = 0; i < DELIVERY_ADDRS_MAX; i++)
-		sock_close(&p->listeners[i]);
+	plan_stop_listening(p);
 	sock_close(&p->admin_unix);
 	sock_close(&p->admin_tcp);
 	sock_close(&p->keylog);

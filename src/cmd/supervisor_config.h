@@ -11,12 +11,16 @@ struct plan {
 	struct proxy_config *config;
 	struct buf text; /* canonical: parses to config */
 	struct buf assets[DELIVERY_ASSETS_MAX];
+	struct plan_place { /* of the key that names it, in the file as people wrote it */
+		unsigned line, column;
+	} places[DELIVERY_ASSETS_MAX];
 	struct bump_root root;
 	struct buf system_roots;
 	char roots_from[PATHS_MAX];
 	int listeners[DELIVERY_ADDRS_MAX]; /* by index of config->listeners; -1: not open */
 	struct addr bound[DELIVERY_ADDRS_MAX];
 	int admin_unix, admin_tcp;
+	bool admin_unix_kept, admin_tcp_kept; /* the sockets of the plan before */
 	char admin_path[PATHS_MAX];
 	int keylog, keylog_env, har;
 	const char *keylog_env_path; /* SSLKEYLOGFILE, or NULL */
@@ -27,7 +31,12 @@ struct plan {
  * failure *out is nothing and before is untouched. */
 int plan_new(const struct supervisor_options *o, struct plan *before, struct plan **out,
 	     struct err *e) MUST_CHECK;
-void plan_free(struct plan *p); /* closes the sockets that are still its own; also NULL */
+void plan_free(struct plan *p);		  /* closes the sockets that are still its own; also NULL */
+void plan_stop_listening(struct plan *p); /* closes those of the listeners; also NULL */
+#define PLAN_LATE_MAX 300
+/* The keys in which the plans differ and that a running worker and keeper do not take over, as a
+ * list for people. False: there are none. */
+bool plan_changed_late(const struct plan *before, const struct plan *now, char out[PLAN_LATE_MAX]);
 /* Reads and checks the configuration and the files it names, and no more. */
 int plan_config(const struct supervisor_options *o, struct plan **out, struct err *e) MUST_CHECK;
 /* Fills a delivery that borrows from the plan. */

@@ -36,7 +36,7 @@ struct worker {
 	_Atomic unsigned drained;
 	_Atomic int64_t owners_ns; /* the moment at which OWNERS_MAX more may be asked */
 	/* What came with WORKER_SOCKETS and belongs to the setup that comes next. */
-	int sockets[CHANNEL_FDS_MAX];
+	int sockets[SOCKETS_MAX];
 	size_t socket_count;
 	struct sockets_header header;
 	struct err failure;
@@ -64,10 +64,13 @@ static void take_sockets(struct worker *w, struct channel_message *m)
 	bool bad = false;
 	struct rd r = rd_init(m->payload, &bad);
 
-	sockets_close(w);
-	w->header.listeners = rd_u8(&r);
+	w->header = (struct sockets_header){ .listeners = rd_u8(&r) };
 	w->header.extras = rd_u8(&r);
-	for (size_t i = 0; i < m->fd_count; i++) {
+	w->header.kept = rd_u8(&r);
+	w->header.first = rd_u8(&r);
+	if (w->header.first == 0)
+		sockets_close(w);
+	for (size_t i = 0; i < m->fd_count && w->socket_count < SOCKETS_MAX; i++) {
 		w->sockets[w->socket_count++] = m->fds[i];
 		m->fds[i] = -1;
 	}
@@ -278,11 +281,7 @@ static int views_make(struct worker *w, const struct delivery *d, struct err *e)
 
 static int admin_make(struct worker *w, struct err *e)
 {
-	struct admin_options o = { .loop = w->loop,
-				   .views = w->views,
-				   .shared = &w->shared,
-				   .unix_fd = extra_take(w, SOCKETS_ADMIN_UNIX),
-				   .tcp_fd = extra_take(w, SOCKETS_ADMIN_TCP) };
+	struct admin_options o = { .loop = w->loop, .views = w->views, .shared = &w->shared };
 
 	return admin_new(&o, &w->admin, e);
 }
@@ -304,12 +303,23 @@ static int first_start(struct worker *w, const struct delivery *d, struct err *e
 	return sandbox_enter(SANDBOX_WORKER, e);
 }
 
+/* Those that are not kept are new, or gone. */
+static int admin_sockets(struct worker *w, struct err *e)
+{
+	if (!(w->header.kept & SOCKETS_ADMIN_UNIX) &&
+	    admin_serve(w->admin, true, extra_take(w, SOCKETS_ADMIN_UNIX), e) < 0)
+		return -1;
+	if (w->header.kept & SOCKETS_ADMIN_TCP)
+		return 0;
+	return admin_serve(w->admin, false, extra_take(w, SOCKETS_ADMIN_TCP), e);
+}
+
 static int enforce(struct worker *w, const struct delivery *d, struct socket_set *sockets,
 		   struct err *e)
 {
 	if (!w->lanes_running && first_start(w, d, e) < 0)
 		return -1;
-	if (admin_set_setup(w->admin, w->setup, d, e) < 0)
+	if (admin_sockets(w, e) < 0 || admin_set_setup(w->admin, w->setup, d, e) < 0)
 		return -1;
 	for (size_t i = 0; i < w->lane_count; i++)
 		worker_lane_listen(&w->lanes[i], w->setup, sockets);
@@ -377,6 +387,7 @@ static void on_lane_drained(void *ctx)
 
 static void drain(struct worker *w)
 {
+	admin_drain(w->admin);
 	if (!w->lanes_running)
 		loop_stop(w->loop);
 	for (size_t i = 0; i < w->lane_count; i++)

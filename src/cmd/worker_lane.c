@@ -183,6 +183,8 @@ static void do_drain(void *ctx)
 
 	mem_free(er);
 	lane_drain(wl->lane, wl->on_drained, wl->drained_ctx);
+	/* Closed in all lanes, and in the supervisor: who connects now is refused. */
+	socket_set_free(STEAL(wl->sockets));
 }
 
 void worker_lane_drain(struct worker_lane *wl, void (*done)(void *ctx), void *ctx)

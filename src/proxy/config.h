@@ -125,7 +125,7 @@ struct config_timeouts {
 	int64_t idle;	   /* no byte in either direction */
 	int64_t silent_client; /* transparent: then it is taken for a protocol in which the server speaks first */
 	int64_t half_close; /* one direction ended, the other silent */
-	int64_t drain;	    /* from SIGTERM or a listener's removal to the end of what is open */
+	int64_t drain;	    /* from SIGTERM to the end of what is open */
 };
 
 struct config_user {

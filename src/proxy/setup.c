@@ -1,6 +1,9 @@
 #include "proxy/setup.h"
 
+#include <assert.h>
+
 #include "base/mem.h"
+#include "net/sock.h"
 
 static _Atomic uint64_t generations;
 
@@ -33,6 +36,8 @@ void setup_free(struct setup *s)
 	setup_wipe(s);
 	mem_free(s->listener_addrs);
 	mem_free(s->own_addrs);
+	for (size_t i = 0; i < s->keylog_count; i++)
+		sock_close(&s->keylogs[i].fd);
 	proxy_config_free(s->config);
 	mem_free(s);
 }
@@ -135,13 +140,16 @@ int setup_new(const struct setup_options *o, struct setup **out, struct err *e)
 	struct setup *s = mem_new(sizeof(*s));
 
 	if (!s) {
+		for (size_t i = 0; i < o->keylog_count; i++)
+			sock_close(&(int){ o->keylogs[i].fd });
 		proxy_config_free(o->config);
 		return FAIL(e, NOMEM, "a configuration");
 	}
 	atomic_init(&s->refs, 1);
 	s->generation = atomic_fetch_add(&generations, 1) + 1;
 	s->config = o->config;
-	s->keylog_count = o->keylog_count < SETUP_KEYLOGS_MAX ? o->keylog_count : SETUP_KEYLOGS_MAX;
+	assert(o->keylog_count <= SETUP_KEYLOGS_MAX);
+	s->keylog_count = o->keylog_count;
 	for (size_t i = 0; i < s->keylog_count; i++)
 		s->keylogs[i] = o->keylogs[i];
 	if (add_self(s, o, e) < 0 || add_secrets(s, o, e) < 0 || add_trusts(s, o, e) < 0) {

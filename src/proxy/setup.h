@@ -11,7 +11,7 @@
 
 #define SETUP_KEYLOGS_MAX 2
 
-/* Where secrets go; the descriptor is shared and closed with the process. */
+/* Where secrets go. */
 struct setup_keylog {
 	int fd;
 	struct config_ranges local, remote;
@@ -28,7 +28,7 @@ struct setup {
 	struct proxy_config *config;
 	struct setup_trust *trusts;
 	size_t trust_count;
-	struct setup_keylog keylogs[SETUP_KEYLOGS_MAX];
+	struct setup_keylog keylogs[SETUP_KEYLOGS_MAX]; /* their descriptors are its own */
 	size_t keylog_count;
 	struct policy_self self; /* addresses that are ours */
 	struct bytes *secrets;	 /* by asset: passwords and tokens, owned, wiped; else empty */
@@ -45,9 +45,9 @@ void setup_free(struct setup *s); /* drops one count; NULL is fine */
 struct setup_options {
 	struct proxy_config *config; /* a count is taken over, on failure too */
 	const struct bytes *assets;
-	struct bytes system_roots; /* PEM */
-	struct bytes own_root;	   /* DER of the bump root: never trusted upstream */
-	const struct setup_keylog *keylogs;
+	struct bytes system_roots;	    /* PEM */
+	struct bytes own_root;		    /* DER of the bump root: never trusted upstream */
+	const struct setup_keylog *keylogs; /* descriptors are taken, on failure too */
 	size_t keylog_count;
 	const struct addr *listeners; /* bound addresses */
 	size_t listener_count;
