@@ -2,8 +2,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,6 +13,7 @@
 #include "pki/bundle.h"
 #include "pki/cert.h"
 #include "pki/mint.h"
+#include "proc/child.h"
 #include "proc/file.h"
 
 #define PEM_MAX ((size_t)64 << 10)
@@ -21,8 +24,7 @@ int bump_root_paths(struct bump_root *r, struct err *e)
 {
 	char state[PATHS_MAX];
 
-	*r = (struct bump_root){ .cert_pem = buf_init(PEM_MAX),
-				 .key_pem = buf_init_secret(PEM_MAX) };
+	*r = (struct bump_root){ .cert_pem = buf_init(PEM_MAX) };
 	if (paths_state_dir(state, e) < 0 || paths_join(r->dir, state, "bump", e) < 0 ||
 	    paths_join(r->cert_path, r->dir, "ca.pem", e) < 0 ||
 	    paths_join(r->key_path, r->dir, "ca-key.pem", e) < 0 ||
@@ -34,32 +36,26 @@ int bump_root_paths(struct bump_root *r, struct err *e)
 void bump_root_fini(struct bump_root *r)
 {
 	buf_fini(&r->cert_pem);
-	buf_fini(&r->key_pem);
 }
 
 int bump_root_copy(const struct bump_root *r, struct bump_root *out, struct err *e)
 {
 	*out = *r;
 	out->cert_pem = buf_init(PEM_MAX);
-	out->key_pem = buf_init_secret(PEM_MAX);
 	out->made = false;
-	if (buf_add(&out->cert_pem, buf_bytes(&r->cert_pem), e) == 0 &&
-	    buf_add(&out->key_pem, buf_bytes(&r->key_pem), e) == 0)
-		return 0;
-	bump_root_fini(out);
-	return -1;
+	return buf_add(&out->cert_pem, buf_bytes(&r->cert_pem), e);
 }
 
 static int make(struct bump_root *r, struct err *e)
 {
+	AUTO(buf_fini) struct buf key = buf_init_secret(BUMP_KEY_MAX);
 	char host[256] = "localhost";
 
 	if (gethostname(host, sizeof(host) - 1) < 0)
 		memcpy(host, "localhost", sizeof("localhost"));
 	buf_clear(&r->cert_pem);
-	buf_clear(&r->key_pem);
-	if (authority_make_root(host, time(NULL), &r->cert_pem, &r->key_pem, e) < 0 ||
-	    file_write(r->key_path, buf_bytes(&r->key_pem), 0600, e) < 0 ||
+	if (authority_make_root(host, time(NULL), &r->cert_pem, &key, e) < 0 ||
+	    file_write(r->key_path, buf_bytes(&key), 0600, e) < 0 ||
 	    file_write(r->cert_path, buf_bytes(&r->cert_pem), 0644, e) < 0)
 		return err_ctx(e, "the bump root cannot be made");
 	r->made = true;
@@ -77,15 +73,101 @@ static bool has_expired(struct bytes pem)
 	return c.not_after < time(NULL);
 }
 
-/* Said here and not by a keeper that ends at once, again and again. */
-static int check_pair(const struct bump_root *r, struct err *e)
+int bump_root_read_key(const struct bump_root *r, struct buf *out, struct err *e)
 {
+	return file_read_secret(r->key_path, out, e) < 0 ? err_ctx(e, "the bump root") : 0;
+}
+
+/* What the keeper will do with it, tried now, while the complaint can still be the answer. */
+static int try_key(const struct bump_root *r, struct err *e)
+{
+	AUTO(buf_fini) struct buf key = buf_init_secret(BUMP_KEY_MAX);
 	struct authority *a;
 
-	if (authority_new(buf_bytes(&r->cert_pem), buf_bytes(&r->key_pem), &a, e) < 0)
+	if (bump_root_read_key(r, &key, e) < 0)
+		return -1;
+	if (authority_new(buf_bytes(&r->cert_pem), buf_bytes(&key), &a, e) < 0)
 		return err_ctx(e, "the bump root %s with %s", r->cert_path, r->key_path);
 	authority_free(a);
 	return 0;
+}
+
+static int load_or_make(struct bump_root *r, bool own, struct err *e)
+{
+	if (own && access(r->cert_path, F_OK) < 0 && errno == ENOENT)
+		return make(r, e);
+	if (file_read(r->cert_path, &r->cert_pem, e) < 0)
+		return err_ctx(e, "the bump root");
+	if (own && has_expired(buf_bytes(&r->cert_pem)))
+		return make(r, e);
+	return try_key(r, e);
+}
+
+/* The child in which the key is seen, and what it tells. */
+struct errand {
+	struct bump_root *root;
+	bool own;
+	int report;
+};
+
+struct outcome {
+	bool made, failed;
+	struct err e;
+};
+
+static int run_errand(void *ctx)
+{
+	struct errand *er = ctx;
+	struct outcome o = { 0 };
+
+	o.failed = load_or_make(er->root, er->own, &o.e) < 0;
+	o.made = er->root->made;
+	return write(er->report, &o, sizeof(o)) == (ssize_t)sizeof(o) ? EXIT_OK : EXIT_FAULT;
+}
+
+static int errand_start(struct errand *er, int fds[2], pid_t *pid, struct err *e)
+{
+	struct child_options o = { .role = "root",
+				   .run = run_errand,
+				   .ctx = er,
+				   .keep = &er->report,
+				   .keep_count = 1,
+				   .hidden = true };
+	int r;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return FAIL_SYS(e, SYSTEM, "a pipe");
+	er->report = fds[1];
+	r = child_start(&o, pid, e);
+	close(fds[1]);
+	if (r < 0)
+		close(fds[0]);
+	return r;
+}
+
+static int load_in_child(struct bump_root *r, bool own, struct err *e)
+{
+	struct errand er = { .root = r, .own = own };
+	struct outcome o;
+	ssize_t n;
+	int fds[2];
+	pid_t pid;
+
+	if (errand_start(&er, fds, &pid, e) < 0)
+		return -1;
+	do
+		n = read(fds[0], &o, sizeof(o));
+	while (n < 0 && errno == EINTR);
+	close(fds[0]);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (n != (ssize_t)sizeof(o))
+		return FAIL(e, SYSTEM, "the process that makes the bump root ended too early");
+	r->made = o.made;
+	if (!o.failed)
+		return 0;
+	*e = o.e;
+	return -1;
 }
 
 int bump_root_load(struct bump_root *r, const char *cert, const char *key, struct err *e)
@@ -95,14 +177,9 @@ int bump_root_load(struct bump_root *r, const char *cert, const char *key, struc
 	if (cert &&
 	    (paths_join(r->cert_path, cert, "", e) < 0 || paths_join(r->key_path, key, "", e) < 0))
 		return -1;
-	if (file_make_private_dir(r->dir, e) < 0)
+	if (file_make_private_dir(r->dir, e) < 0 || load_in_child(r, own, e) < 0)
 		return -1;
-	if (own && access(r->cert_path, F_OK) < 0 && errno == ENOENT)
-		return make(r, e);
-	if (file_read(r->cert_path, &r->cert_pem, e) < 0 ||
-	    file_read_secret(r->key_path, &r->key_pem, e) < 0)
-		return err_ctx(e, "the bump root");
-	return own && has_expired(buf_bytes(&r->cert_pem)) ? make(r, e) : check_pair(r, e);
+	return file_read(r->cert_path, &r->cert_pem, e) < 0 ? err_ctx(e, "the bump root") : 0;
 }
 
 /* --- what is made from it --- */

@@ -2,6 +2,9 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "cmd/worker.h"
@@ -9,6 +12,7 @@
 #include "net/sock.h"
 #include "proc/channel.h"
 #include "proc/child.h"
+#include "proc/drop.h"
 #include "proxy/keeper.h"
 
 #define NS_PER_S ((int64_t)1000000000)
@@ -23,6 +27,28 @@ static void leave_signals_to_supervisor(void)
 		signal(ignored[i], SIG_IGN);
 }
 
+/* Root's worker becomes a user who owns nothing, where that can be done. The keeper stays who it is,
+ * since its files are ours, but keeps no capability; where they are another's (sudo), it needs them. */
+static int give_up_rights(bool worker, const char *dir, struct err *e)
+{
+	struct drop_user user;
+	struct stat st;
+
+	if (!worker && (stat(dir, &st) < 0 || st.st_uid != geteuid()))
+		return 0;
+	if (worker && drop_may_change_user() &&
+	    (drop_user_find("oriel", &user, NULL) == 0 ||
+	     drop_user_find("nobody", &user, NULL) == 0))
+		return drop_privileges(&user, DROP_KEEP_NONE, e);
+	return drop_privileges(NULL, DROP_KEEP_NONE, e);
+}
+
+static int cannot_start(const char *role, const struct err *e)
+{
+	fprintf(stderr, "oriel: the %s cannot start: %s\n", role, e->sentence);
+	return EXIT_FAULT;
+}
+
 struct keeper_start {
 	struct plan *plan;
 	int control;
@@ -33,22 +59,30 @@ struct keeper_start {
 static int run_keeper(void *ctx)
 {
 	const struct keeper_start *start = ctx;
-	struct keeper_options o = { .dir = start->plan->root.dir,
-				    .cert_pem = buf_bytes(&start->plan->root.cert_pem),
-				    .key_pem = buf_bytes(&start->plan->root.key_pem),
+	const struct bump_root *root = &start->plan->root;
+	AUTO(buf_fini) struct buf key = buf_init_secret(BUMP_KEY_MAX);
+	struct keeper_options o = { .dir = root->dir,
+				    .cert_pem = buf_bytes(&root->cert_pem),
 				    .lanes = start->lanes,
 				    .lane_count = start->count,
 				    .control = start->control };
+	struct err e = { 0 };
 
 	leave_signals_to_supervisor();
+	if (bump_root_read_key(root, &key, &e) < 0 || give_up_rights(false, root->dir, &e) < 0)
+		return cannot_start("keeper", &e);
+	o.key_pem = buf_bytes(&key);
 	return keeper_run(&o);
 }
 
 static int run_worker(void *ctx)
 {
 	const int *control = ctx;
+	struct err e = { 0 };
 
 	leave_signals_to_supervisor();
+	if (give_up_rights(true, NULL, &e) < 0)
+		return cannot_start("worker", &e);
 	return worker_run(&(struct worker_options){ .control = *control });
 }
 

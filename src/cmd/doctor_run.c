@@ -70,6 +70,7 @@ static bool may_be_made(const char *path)
 
 static void bump_root(struct doctor *d)
 {
+	AUTO(buf_fini) struct buf key = buf_init_secret(BUMP_KEY_MAX);
 	AUTO(bump_root_fini) struct bump_root r;
 	AUTO(buf_fini) struct buf der = buf_init((size_t)1 << 20);
 	struct err e = { 0 };
@@ -93,8 +94,7 @@ static void bump_root(struct doctor *d)
 		doctor_say(d, DOCTOR_OK, "bump root", "none yet: the first start makes it");
 		return;
 	}
-	if (file_read(r.cert_path, &r.cert_pem, &e) < 0 ||
-	    file_read_secret(r.key_path, &r.key_pem, &e) < 0) {
+	if (file_read(r.cert_path, &r.cert_pem, &e) < 0 || bump_root_read_key(&r, &key, &e) < 0) {
 		doctor_say(d, DOCTOR_NO, "bump root", "%s", e.sentence);
 		return;
 	}

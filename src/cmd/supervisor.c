@@ -413,7 +413,6 @@ static int start(struct supervisor *s, struct err *e)
 	banner_start(s->crew.plan);
 	if (crew_start_keeper(&s->crew, e) < 0 || crew_start_worker(&s->crew, e) < 0)
 		return -1;
-	/* The keeper has its own copy now. */
 	s->watch = watch_file(s);
 	return 0;
 }

@@ -106,7 +106,7 @@ static int read_asset(struct plan *p, const struct supervisor_options *o, size_t
 	char path[PATHS_MAX];
 
 	p->assets[i] = secret ? buf_init_secret(ASSET_MAX) : buf_init(ASSET_MAX);
-	/* The bump root's key is for the keeper alone: bump_root_load reads it. */
+	/* The bump root is for bump_root_load, its key for the keeper alone. */
 	if (a->kind == CONFIG_ASSET_BUMP_KEY || a->kind == CONFIG_ASSET_BUMP_CERT)
 		return 0;
 	if (path_of(o, a->path, path, e) < 0)

@@ -120,6 +120,13 @@ int drop_privileges(const struct drop_user *user, unsigned keep, struct err *e)
 	return 0;
 }
 
+bool drop_may_change_user(void)
+{
+	return geteuid() == 0 && capng_get_caps_process() == 0 &&
+	       capng_have_capability(CAPNG_EFFECTIVE, CAP_SETUID) &&
+	       capng_have_capability(CAPNG_EFFECTIVE, CAP_SETGID);
+}
+
 bool drop_has_net_admin(void)
 {
 	return capng_get_caps_process() == 0 &&

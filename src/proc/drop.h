@@ -29,6 +29,8 @@ enum { DROP_KEEP_NONE = 0, DROP_KEEP_NET_ADMIN = 1 };
  * again, which a change of user clears. One thread only. Fails with ERR_SYSTEM; the process must then
  * not go on. */
 int drop_privileges(const struct drop_user *user, unsigned keep, struct err *e) MUST_CHECK;
+/* We are root, and may become somebody else (in some containers root may not). */
+bool drop_may_change_user(void);
 /* CAP_NET_ADMIN is in the effective set. */
 bool drop_has_net_admin(void);
 
