@@ -23,7 +23,7 @@ struct settings {
 /* The JSON of the page. Fails with ERR_FILE when a path is not UTF-8; ERR_LIMIT, ERR_NOMEM. */
 int settings_write(const struct plan *p, struct buf *out, struct err *e) MUST_CHECK;
 /* The JSON of the page. Fails with ERR_WIRE_DECODE. */
-int settings_parse(struct bytes json, struct settings *out, struct err *e) MUST_CHECK;
+int settings_parse(struct bytes text, struct settings *out, struct err *e) MUST_CHECK;
 /* Asks the oriel behind the admin socket (NULL: the usual one) and waits, for some seconds at most,
  * until the files that it names are there. Fails with ERR_CONNECT when nobody answers. */
 int settings_ask(const char *admin, struct settings *out, struct err *e) MUST_CHECK;

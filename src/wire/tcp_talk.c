@@ -90,8 +90,8 @@ static uint16_t tcp_checksum(const struct tcp_talk *t, struct bytes segment)
 	return fold(sum(s, segment));
 }
 
-static int send(struct tcp_talk *t, enum tcp_end from, uint8_t flags, struct bytes data,
-		struct err *e)
+static int put_segment(struct tcp_talk *t, enum tcp_end from, uint8_t flags, struct bytes data,
+		       struct err *e)
 {
 	AUTO(buf_fini) struct buf b = buf_init(TCP_PACKET_MAX);
 	struct wr w = wr_init(&b);
@@ -115,10 +115,10 @@ static const struct bytes nothing;
 
 int tcp_talk_open(struct tcp_talk *t, struct err *e)
 {
-	if (send(t, TCP_CLIENT, SYN, nothing, e) < 0 ||
-	    send(t, TCP_SERVER, SYN | ACK, nothing, e) < 0)
+	if (put_segment(t, TCP_CLIENT, SYN, nothing, e) < 0 ||
+	    put_segment(t, TCP_SERVER, SYN | ACK, nothing, e) < 0)
 		return -1;
-	return send(t, TCP_CLIENT, ACK, nothing, e);
+	return put_segment(t, TCP_CLIENT, ACK, nothing, e);
 }
 
 int tcp_talk_data(struct tcp_talk *t, enum tcp_end from, struct bytes data, struct err *e)
@@ -127,8 +127,8 @@ int tcp_talk_data(struct tcp_talk *t, enum tcp_end from, struct bytes data, stru
 		struct bytes part = bytes_slice(data, 0, SEGMENT_MAX);
 
 		data = bytes_slice(data, part.n, data.n);
-		if (send(t, from, data.n ? ACK : ACK | PSH, part, e) < 0 ||
-		    send(t, (enum tcp_end) !from, ACK, nothing, e) < 0)
+		if (put_segment(t, from, data.n ? ACK : ACK | PSH, part, e) < 0 ||
+		    put_segment(t, (enum tcp_end) !from, ACK, nothing, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -136,8 +136,8 @@ int tcp_talk_data(struct tcp_talk *t, enum tcp_end from, struct bytes data, stru
 
 int tcp_talk_close(struct tcp_talk *t, enum tcp_end first, struct err *e)
 {
-	if (send(t, first, FIN | ACK, nothing, e) < 0 ||
-	    send(t, (enum tcp_end) !first, FIN | ACK, nothing, e) < 0)
+	if (put_segment(t, first, FIN | ACK, nothing, e) < 0 ||
+	    put_segment(t, (enum tcp_end) !first, FIN | ACK, nothing, e) < 0)
 		return -1;
-	return send(t, first, ACK, nothing, e);
+	return put_segment(t, first, ACK, nothing, e);
 }
