@@ -14,7 +14,8 @@
 struct admin {
 	struct admin_options o;
 	struct service *unix_service, *tcp_service;
-	const struct metrics **metrics;
+	struct metrics own_metrics;	/* of what no lane counts */
+	const struct metrics **metrics; /* all */
 	size_t metrics_count;
 	pthread_mutex_t lock; /* of what follows, which lanes read, too */
 	struct buf ca_pem;
@@ -39,6 +40,7 @@ static void page_metrics(struct admin *a, const struct service_request *q, struc
 {
 	(void)q;
 	r->type = "text/plain; version=0.0.4; charset=utf-8";
+	atomic_store(&a->own_metrics.counters[METRIC_VIEW_LOST], views_lost(a->o.views));
 	if (metrics_write(&r->body, a->metrics, a->metrics_count, ORIEL_VERSION, NULL) < 0)
 		say(r, 500, "the metrics do not fit");
 }
@@ -251,11 +253,18 @@ void admin_free(struct admin *a)
 int admin_set_metrics(struct admin *a, const struct metrics *const *list, size_t count,
 		      struct err *e)
 {
-	a->metrics = mem_dup(bytes_of(list, count * sizeof(*list)));
+	a->metrics = mem_new_array(count + 1, sizeof(*a->metrics));
 	if (!a->metrics)
 		return FAIL(e, NOMEM, "the metrics");
-	a->metrics_count = count;
+	memcpy(a->metrics, list, count * sizeof(*list));
+	a->metrics[count] = &a->own_metrics;
+	a->metrics_count = count + 1;
 	return 0;
+}
+
+void admin_count(struct admin *a, enum metric which)
+{
+	metric_add(&a->own_metrics, which, 1);
 }
 
 int admin_set_setup(struct admin *a, struct setup *setup, const struct delivery *d, struct err *e)

@@ -23,6 +23,8 @@ void admin_drain(struct admin *a);
 /* Once the lanes are there; the list is copied. Before that the answer to /readyz is 503. */
 int admin_set_metrics(struct admin *a, const struct metrics *const *list, size_t count,
 		      struct err *e) MUST_CHECK;
+/* One more of what no lane counts. From the loop's thread. */
+void admin_count(struct admin *a, enum metric which);
 /* The setup in force, and what came with it; both are copied as far as they are needed. */
 int admin_set_setup(struct admin *a, struct setup *setup, const struct delivery *d,
 		    struct err *e) MUST_CHECK;

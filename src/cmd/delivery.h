@@ -46,6 +46,7 @@ enum worker_message {
 	WORKER_KEEPER, /* the first lane (u8); descriptors: a line to the keeper for each from there on */
 	WORKER_DRAIN, /* no more accepting; ends when the last flow has ended */
 	WORKER_OWNER, /* the process of a client: flow (u64), pid (u32), name (vec16) */
+	WORKER_KEPT,  /* a new configuration was so bad that it was not even sent: counted */
 	/* worker to supervisor */
 	WORKER_READY,	  /* the setup is in force */
 	WORKER_REFUSED,	  /* it is not: a sentence; the one before stays */

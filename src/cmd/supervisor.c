@@ -52,6 +52,8 @@ static void reload(struct supervisor *s)
 	if (plan_new(s->o, s->crew.plan, &p, &e) < 0 || crew_deliver(&s->crew, p, &e) < 0) {
 		fprintf(stderr, "oriel: not reloaded, the old configuration stays: %s\n",
 			e.sentence);
+		if (channel_send(s->crew.worker.channel, WORKER_KEPT, bytes_of(NULL, 0), NULL) < 0)
+			s->reload_due = false; /* not counted */
 		return;
 	}
 	s->next = p;

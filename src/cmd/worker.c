@@ -404,17 +404,27 @@ static void join_keeper(struct worker *w, struct channel_message *m)
 	}
 }
 
+static void count_reload(struct worker *w, enum metric how)
+{
+	if (w->admin)
+		admin_count(w->admin, how);
+}
+
 static void on_setup(struct worker *w, struct bytes payload)
 {
 	struct err e = { 0 };
+	bool again = w->lanes_running;
 
 	if (take_setup(w, payload, &e) == 0) {
 		uint8_t lanes = (uint8_t)w->lane_count;
 
+		if (again)
+			count_reload(w, METRIC_RELOAD_OK);
 		tell(w, WORKER_READY, bytes_of(&lanes, 1));
 		return;
 	}
 	tell(w, WORKER_REFUSED, bytes_str(e.sentence));
+	count_reload(w, METRIC_RELOAD_FAILED);
 	if (w->lanes_running)
 		return;
 	w->failed = true;
@@ -440,6 +450,9 @@ static void on_message(void *ctx, struct channel_message *m)
 		break;
 	case WORKER_OWNER:
 		take_owner(w, m->payload);
+		break;
+	case WORKER_KEPT:
+		count_reload(w, METRIC_RELOAD_FAILED);
 		break;
 	case WORKER_READY:
 	case WORKER_REFUSED:

@@ -40,6 +40,7 @@ struct remembered {
 	uint64_t learned_then;
 	struct issuer *added[COMPLETE_MAX];
 	size_t added_count;
+	bool told; /* to somebody */
 };
 
 struct verifier {
@@ -517,6 +518,8 @@ int verifier_check(struct verifier *v, const struct verify_request *req, struct 
 	if (find_or_form(v, req, &r, e) < 0)
 		return -1;
 	tell(r, req->now_s, out);
+	out->known = r->told;
+	r->told = true;
 	return 0;
 }
 

@@ -49,6 +49,7 @@ struct verdict {
 		faults; /* 1u << each result that holds, so that "expired and wrong name" can be told */
 	char reason[200]; /* one sentence, escaped; with VERIFY_OK it names the root */
 	bool completed; /* intermediates that the server did not send were added from those seen before */
+	bool known; /* judged before, and remembered */
 };
 
 struct verifier; /* caches; one a thread */

@@ -46,7 +46,10 @@ static int judge_chain(struct flow *f, const struct bytes *der, size_t count, st
 				      .leaf = f->resuming ? NULL
 							  : tls_peer_x509(f->server.tls, 0) };
 
-	return verifier ? verifier_check(verifier, &req, v, e) : -1;
+	if (!verifier || verifier_check(verifier, &req, v, e) < 0)
+		return -1;
+	metric_add(f->lane->o.metrics, v->known ? METRIC_VERDICT_HIT : METRIC_VERDICT_MISS, 1);
+	return 0;
 }
 
 static int client_new(struct flow *f, struct err *e)
