@@ -34,7 +34,7 @@ static int give_up_rights(bool worker, const char *dir, struct err *e)
 	struct drop_user user;
 	struct stat st;
 
-	if (!worker && (stat(dir, &st) < 0 || st.st_uid != geteuid()))
+	if (dir && (stat(dir, &st) < 0 || st.st_uid != geteuid()))
 		return 0;
 	if (worker && drop_may_change_user() &&
 	    (drop_user_find("oriel", &user, NULL) == 0 ||
