@@ -50,33 +50,52 @@ const char *proxy_host(const struct settings *s, char out[ADDR_TEXT_MAX])
 	return addr_ip_text(&s->proxy, out);
 }
 
-/* Java reads none of the others: the proxy's host and port are properties, and so are the roots. A
- * launcher splits the variable at blanks outside of quotes. */
-static int java_options(const struct settings *s, struct buf *out, struct err *e)
+/* A word of JAVA_TOOL_OPTIONS, which is split at blanks outside of quotes of either kind. */
+static int java_quote(struct buf *out, struct bytes text, struct err *e)
 {
-	const char *before = getenv("JAVA_TOOL_OPTIONS");
-	AUTO(buf_fini) struct buf ours = buf_init(VALUE_MAX);
-	const char *quote = strchr(s->p12, '"') ? "'" : "\"";
+	if (buf_add(out, bytes_str("\""), e) < 0)
+		return -1;
+	for (size_t i = 0; i < text.n; i++) {
+		struct bytes c = bytes_slice(text, i, 1);
+
+		if (buf_add(out, c.p[0] == '"' ? bytes_str("\"'\"'\"") : c, e) < 0)
+			return -1;
+	}
+	return buf_add(out, bytes_str("\""), e);
+}
+
+/* Java reads none of the others: the proxy's host and port are properties, and so are the roots. */
+static int java_properties(const struct settings *s, struct buf *out, struct err *e)
+{
+	static const char *const schemes[] = { "http", "https" };
 	char host[ADDR_TEXT_MAX];
 
 	proxy_host(s, host);
-	for (size_t i = 0; i < 2; i++) {
-		const char *scheme = i ? "https" : "http";
-
-		if (buf_printf(&ours, e, "-D%s.proxyHost=%s -D%s.proxyPort=%u ", scheme, host,
-			       scheme, s->proxy.port) < 0)
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+		if (buf_printf(out, e, "-D%s.proxyHost=%s -D%s.proxyPort=%u ", schemes[i], host,
+			       schemes[i], s->proxy.port) < 0)
 			return -1;
 	}
-	if (buf_printf(&ours, e,
-		       "-Djavax.net.ssl.trustStore=%s%s%s -Djavax.net.ssl.trustStoreType=PKCS12 "
-		       "-Djavax.net.ssl.trustStorePassword=changeit",
-		       quote, s->p12, quote) < 0)
+	if (buf_printf(out, e, "-Djavax.net.ssl.trustStore=") < 0 ||
+	    java_quote(out, bytes_str(s->p12), e) < 0)
 		return -1;
-	if (before && before[0] && !memmem(before, strlen(before), ours.p, ours.n) &&
-	    (buf_add(out, bytes_str(before), e) < 0 || buf_add(out, bytes_str(" "), e) < 0))
+	return buf_printf(out, e,
+			  " -Djavax.net.ssl.trustStoreType=PKCS12 "
+			  "-Djavax.net.ssl.trustStorePassword=changeit");
+}
+
+/* Behind what the variable has already; of two values of a property Java takes the last. */
+static int java_options(const struct settings *s, struct buf *out, struct err *e)
+{
+	struct bytes before = bytes_str(getenv("JAVA_TOOL_OPTIONS"));
+	AUTO(buf_fini) struct buf ours = buf_init(VALUE_MAX);
+
+	if (java_properties(s, &ours, e) < 0 || buf_add(out, before, e) < 0)
 		return -1;
-	if (before && memmem(before, strlen(before), ours.p, ours.n))
-		return buf_add(out, bytes_str(before), e);
+	if (before.n && memmem(before.p, before.n, ours.p, ours.n))
+		return 0;
+	if (before.n && buf_add(out, bytes_str(" "), e) < 0)
+		return -1;
 	return buf_add(out, buf_bytes(&ours), e);
 }
 

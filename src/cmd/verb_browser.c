@@ -177,8 +177,7 @@ static void chromium_words(const struct browser *b, struct words *w)
 		"--metrics-recording-only",
 		"--allow-browser-signin=false",
 		"--disable-component-extensions-with-background-pages",
-		"--disable-features=OptimizationHints,MediaRouter,Translate,"
-		"InterestFeedContentSuggestions",
+		"--disable-features=OptimizationHints,MediaRouter,Translate",
 		"--disable-client-side-phishing-detection",
 		"--password-store=basic",
 	};
