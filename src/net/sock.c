@@ -286,6 +286,15 @@ enum sock_io sock_write(int fd, struct bytes b, size_t *done)
 	return SOCK_DONE;
 }
 
+size_t sock_unsent(int fd)
+{
+	/* linux/sock_diag.h: SK_MEMINFO_WMEM_QUEUED is the sixth number. */
+	uint32_t info[16] = { 0 };
+	socklen_t n = sizeof(info);
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &n) < 0 ? 0 : info[5];
+}
+
 void sock_shutdown_write(int fd)
 {
 	(void)shutdown(fd, SHUT_WR);

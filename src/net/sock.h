@@ -29,6 +29,9 @@ enum sock_io { SOCK_DONE, SOCK_AGAIN, SOCK_END, SOCK_RESET, SOCK_FAILED };
 /* SOCK_DONE: *got > 0 bytes. SOCK_END: the peer sent FIN. SOCK_RESET: RST (ECONNRESET, EPIPE). */
 enum sock_io sock_read(int fd, uint8_t *p, size_t n, size_t *got);
 enum sock_io sock_write(int fd, struct bytes b, size_t *done);
+/* What was written and the peer has not acknowledged, in memory of the kernel: 0 when all has
+ * arrived, another number than before when some more did. */
+size_t sock_unsent(int fd);
 void sock_shutdown_write(int fd);
 void sock_close(int *fd);	     /* -1 is fine; sets -1; for AUTO(sock_close) */
 static inline int sock_take(int *fd) /* the descriptor itself, leaving -1 */

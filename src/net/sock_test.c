@@ -470,9 +470,28 @@ static void the_path_of_a_unix_socket_has_a_limit(void **state)
 	assert_int_equal(sock_connect_unix("", &fd, &e), -1);
 }
 
+static void tells_whether_the_peer_takes_what_was_written(void **state)
+{
+	static uint8_t block[1 << 16];
+	size_t done = 0, got = 0, before;
+	struct pair p;
+
+	(void)state;
+	pair_open(&p, "127.0.0.1:0");
+	assert_int_equal(sock_unsent(p.client), 0);
+	while (sock_write(p.client, bytes_of(block, sizeof(block)), &done) == SOCK_DONE)
+		;
+	before = sock_unsent(p.client);
+	assert_true(before > 0);
+	while (sock_unsent(p.client) == before)
+		(void)sock_read(p.server, block, sizeof(block), &got);
+	pair_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tells_whether_the_peer_takes_what_was_written),
 		cmocka_unit_test(connects_and_accepts_over_ip4),
 		cmocka_unit_test(connects_and_accepts_over_ip6),
 		cmocka_unit_test(what_is_accepted_is_ours_alone_and_never_blocks),

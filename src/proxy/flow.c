@@ -342,6 +342,15 @@ void flow_on_server(void *flow, unsigned events)
 	flow_run(flow);
 }
 
+/* A slow reader may take what the kernel holds for it for longer than the idle time. */
+static bool is_taking(struct leg *l)
+{
+	size_t before = l->unsent;
+
+	l->unsent = l->fd >= 0 ? sock_unsent(l->fd) : 0;
+	return l->unsent && l->unsent != before;
+}
+
 /* Idle flows are looked at when their time is up, not at every byte. */
 static bool was_active(struct flow *f)
 {
@@ -351,9 +360,9 @@ static bool was_active(struct flow *f)
 		return false;
 	if (f->client.state != LEG_OPEN || f->server.state != LEG_OPEN)
 		idle = f->listener->timeouts.half_close;
-	if (since >= idle)
+	if (since >= idle && !is_taking(&f->client) && !is_taking(&f->server))
 		return false;
-	loop_timer_set(f->timer, idle - since);
+	loop_timer_set(f->timer, since < idle ? idle - since : idle);
 	return true;
 }
 

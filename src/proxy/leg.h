@@ -39,6 +39,7 @@ struct leg {
 	struct buf in;	 /* came from the socket, not used yet */
 	struct buf out;	 /* for the socket, not sent yet */
 	size_t limit;	 /* of bytes that may wait in out; half of it is read at a time */
+	size_t unsent;	 /* sock_unsent when somebody last asked whether it moves */
 	bool fin_due;	 /* when out is empty, the socket's direction is ended */
 	bool more_plain; /* the session may hold plaintext that was not taken */
 	bool drained;	 /* the last read took all that the socket had */

@@ -1,11 +1,16 @@
 """A client byte for byte: its ClientHello as bytes, and how its connection ended; and the shortest configuration
 that does what a test needs."""
+import contextlib
 import os
 import socket
 import ssl
 import struct
+import threading
 
+from . import peers
+from .hello import ClientHello, message
 from .oriel import ROOT
+from .ports import free_port  # noqa: F401  (for the tests)
 
 NAME = 'www.oriel.test'
 CATCH_ALL = {'match': {'target': ['*']}, 'do': 'bump'}
@@ -127,3 +132,113 @@ def resets(s):
     """Closes so that the other side sees a reset."""
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
     s.close()
+
+
+class Tls:
+    """TLS over a TCP socket where each side can end alone, and the first bytes can be sent as one likes."""
+
+    def __init__(self, sock, server=None, sni=NAME, send=None, version=None):
+        """server: a certificate to be shown; otherwise a client that looks at none. send: used for the first flight."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+        context.options &= ~getattr(ssl, 'OP_IGNORE_UNEXPECTED_EOF', 0)
+        if server:
+            context.load_cert_chain(server.chain, server.key)
+        else:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if version:
+            context.minimum_version = context.maximum_version = version
+        self.sock = sock
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._in, self._out, server_side=bool(server), server_hostname=None if server else sni)
+        self._first = send
+        self._run(self.tls.do_handshake)
+        self.flush()
+
+    def flush(self):
+        data = self._out.read()
+        if data:
+            send, self._first = self._first or self.sock.sendall, None
+            send(data)
+
+    def _more(self):
+        data = self.sock.recv(65536)
+        if data:
+            self._in.write(data)
+        else:
+            self._in.write_eof()
+
+    def _run(self, call, *args):
+        while True:
+            try:
+                return call(*args)
+            except ssl.SSLWantReadError:
+                self.flush()
+                self._more()
+
+    def send(self, data):
+        for at in range(0, len(data), 1 << 16):
+            self.tls.write(data[at:at + (1 << 16)])
+            self.flush()
+
+    def receive(self, count=65536):
+        """Some plaintext; b'' after close_notify; ssl.SSLEOFError after an end without it."""
+        try:
+            return self._run(self.tls.read, count)
+        except ssl.SSLZeroReturnError:
+            return b''
+
+    def receive_all(self):
+        out = bytearray()
+        while data := self.receive():
+            out += data
+        return bytes(out)
+
+    def finish(self):
+        """Ends the own direction: close_notify, and the TCP direction. Reading goes on."""
+        try:
+            self.tls.unwrap()
+        except (ssl.SSLWantReadError, ssl.SSLSyscallError):
+            pass
+        self.flush()
+        self.sock.shutdown(socket.SHUT_WR)
+
+
+class Recorder:
+    """Stands before a server and keeps what clients sent first. Use with `with`. hold: an Event that must be set
+    before anything of the server's goes to the client."""
+
+    def __init__(self, port, hold=None):
+        self.to, self.hold, self.first = port, hold, []
+        self.server = peers.RawServer(self._relay)
+        self.port = self.server.port
+
+    def __enter__(self):
+        self.server.__enter__()
+        return self
+
+    def __exit__(self, *_):
+        self.server.__exit__()
+
+    @property
+    def hellos(self):
+        return [ClientHello(bytes(b)) for b in self.first if message(bytes(b))]
+
+    def _relay(self, conn):
+        kept = bytearray()
+        self.first.append(kept)
+        with dial(self.to) as up:
+            threading.Thread(target=self._up, args=(conn, up, kept), daemon=True).start()
+            while data := up.recv(65536):
+                if self.hold:
+                    self.hold.wait(20)
+                conn.sendall(data)
+            conn.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def _up(conn, up, kept):
+        with contextlib.suppress(OSError):
+            while data := conn.recv(65536):
+                if len(kept) < 200_000:
+                    kept += data
+                up.sendall(data)
+            up.shutdown(socket.SHUT_WR)
