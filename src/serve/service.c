@@ -86,17 +86,30 @@ static bool is_ours(const struct service *s, struct bytes authority)
 	return addr_kind(&h.addr) == ADDR_LOOPBACK;
 }
 
+static bool same_authority(struct bytes one, struct bytes other)
+{
+	struct host a, b;
+
+	if (host_parse_authority(one, 80, &a, NULL) < 0 ||
+	    host_parse_authority(other, 80, &b, NULL) < 0 || a.kind != b.kind || a.port != b.port)
+		return false;
+	return a.kind == HOST_NAME ? bytes_equal(name_bytes(&a.name), name_bytes(&b.name))
+				   : addr_same_ip(&a.addr, &b.addr);
+}
+
 static bool is_allowed(const struct service *s, const struct connect_head *head)
 {
-	struct bytes value, scheme = bytes_str("http://");
+	struct bytes host, origin, scheme = bytes_str("http://");
 
 	if (s->o.local)
 		return true;
-	if (!connect_field_find(head, "host", &value) || !is_ours(s, value))
+	if (!connect_field_find(head, "host", &host) || !is_ours(s, host))
 		return false;
-	if (!connect_field_find(head, "origin", &value))
+	if (!connect_field_find(head, "origin", &origin))
 		return true;
-	return bytes_starts(value, scheme) && is_ours(s, bytes_slice(value, scheme.n, value.n));
+	/* A page that another port of this machine serves is somebody else's, too. */
+	return bytes_starts(origin, scheme) &&
+	       same_authority(bytes_slice(origin, scheme.n, origin.n), host);
 }
 
 static void flush(struct visit *v)
