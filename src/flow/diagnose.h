@@ -86,6 +86,9 @@ enum failure_phase {
 	  "raise the older side, or lower `upstream-min-version:` in the rule")                    \
 	X(POLICY_BLOCK,    "policy-block",        CLIENT, POLICY,                                  \
 	  "a rule blocks %h{: %d}", "change `rules:` if this should be allowed")                   \
+	X(REQUEST_REFUSED, "request-refused",     CLIENT, PUMP,                                    \
+	  "the client's request cannot be written anew{: %d}",                                     \
+	  "mend the client, or let a rule without `set-header` match it")                          \
 	X(MINT_FAILED,     "mint-failed",         SERVER, MINT,                                    \
 	  "no certificate could be made for %h{: %d}", "splice this target")                       \
 	X(KEEPER_GONE,     "keeper-gone",         CLIENT, OURS,                                    \

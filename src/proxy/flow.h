@@ -142,7 +142,7 @@ void flow_enter_allowed(
 	struct flow *f); /* may this client ask at all; sets what transparent mode knows */
 bool flow_name_matters(const struct flow *f); /* FLOW_NAME may change what the rules decide */
 unsigned flow_peeked(struct flow *f);  /* all is known that the client says: on to the target */
-bool flow_peek_silent(struct flow *f); /* the client waits for the server: goes on as bytes */
+bool flow_peek_silent(struct flow *f); /* the client may wait for the server's word: dials it */
 void flow_idle_end(struct flow *f);    /* nothing moved for too long */
 
 unsigned flow_enter(struct flow *f);

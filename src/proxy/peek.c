@@ -101,10 +101,41 @@ static bool takes_bytes(const struct flow *f)
 
 bool flow_peek_silent(struct flow *f)
 {
-	if (!takes_bytes(f) || f->client.in.n > 0)
+	if (!takes_bytes(f) || f->client.in.n > 0 || f->dialled)
 		return false;
-	peeked(f);
+	tell_open(f);
+	before_dial(f);
 	return true;
+}
+
+/* The client has not said a word. Once the server is connected, whoever speaks first decides what
+ * it is: a client that merely waits a while is still looked at when it begins. */
+static unsigned await_first_word(struct flow *f)
+{
+	const struct config_timeouts *t = &f->listener->timeouts;
+	enum leg_io r = LEG_IO_DATA;
+	struct err e = { 0 };
+
+	if (t->silent_client < t->hello)
+		flow_bound(f, f->dialled ? t->idle : t->silent_client);
+	if (!f->dialled)
+		return WANT_CLIENT_READ;
+	if (f->server.in.n == 0)
+		r = leg_fill(&f->server, f->lane->scratch, &e);
+	switch (r) {
+	case LEG_IO_DATA:
+		return peeked(f);
+	case LEG_IO_AGAIN:
+		return WANT_CLIENT_READ | WANT_SERVER_READ;
+	case LEG_IO_RESET:
+		return flow_fail(f, FAILURE_UPSTREAM_RESET, "before the client said anything");
+	case LEG_IO_FAULT:
+		return flow_fail_err(f, FAILURE_LIMIT, &e);
+	case LEG_IO_END:
+	case LEG_IO_CUT:
+		break;
+	}
+	return flow_fail(f, FAILURE_UPSTREAM_CLOSED, "before the client said anything");
 }
 
 static unsigned look(struct flow *f)
@@ -125,23 +156,20 @@ unsigned flow_peek(struct flow *f)
 {
 	struct err e = { 0 };
 	unsigned want = look(f);
+	bool silent = f->client.in.n == 0;
 	enum leg_io r;
 
 	if (want != WANT_CLIENT_READ)
 		return want;
 	r = leg_fill(&f->client, f->lane->scratch, &e);
 	if (r == LEG_IO_DATA) {
-		/* The first byte ends the wait for a silent client; the hello has its own time. */
-		flow_bound(f, f->listener->timeouts.hello -
-				      (loop_mono_ns(f->lane->loop) - f->state_ns) + 1);
+		/* The hello's time begins with its first byte. */
+		if (silent)
+			flow_bound(f, f->listener->timeouts.hello);
 		return WANT_NEXT;
 	}
-	if (r == LEG_IO_AGAIN) {
-		if (takes_bytes(f) && f->client.in.n == 0 &&
-		    f->listener->timeouts.silent_client < f->listener->timeouts.hello)
-			flow_bound(f, f->listener->timeouts.silent_client);
-		return WANT_CLIENT_READ;
-	}
+	if (r == LEG_IO_AGAIN)
+		return silent && takes_bytes(f) ? await_first_word(f) : WANT_CLIENT_READ;
 	if (r == LEG_IO_FAULT)
 		return flow_fail_err(f, FAILURE_LIMIT, &e);
 	if (r == LEG_IO_RESET)

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "proxy/rewrite.h"
 #include "proxy/tell.h"
+#include "wire/sniff.h"
 
 /* Reads of one direction before the others have their turn. */
 #define TURNS 4
@@ -37,31 +38,73 @@ static int pass_up(struct flow *f, struct bytes b, struct err *e)
 	return leg_write(&f->server, b, e);
 }
 
-/* The rule's filter has its say on what the client sends; it hears of the server's answers. */
-static int pass_filtered(struct flow *f, enum flow_dir dir, struct bytes b, struct err *e)
+/* As much of what the client sent as the server has room for, with the rule's changes; the rest is
+ * held, and nothing more is read meanwhile. */
+static int pass_rewritten(struct flow *f, struct bytes b, struct err *e)
 {
-	AUTO(buf_fini) struct buf up = buf_init(LEG_IN_MAX);
+	enum rewrite_result r = REWRITE_MORE;
 
-	if (dir == DIR_UP && rewrite_up(f->rewrite, b, &up, e) < 0)
-		return -1;
-	if (dir == DIR_DOWN && rewrite_down(f->rewrite, b, &up, e) < 0)
-		return -1;
-	if (up.n && pass_up(f, buf_bytes(&up), e) < 0)
-		return -1;
-	if (dir == DIR_UP)
-		return 0;
+	while (r == REWRITE_MORE && leg_has_room(&f->server)) {
+		struct bytes out;
+
+		r = rewrite_run(f->rewrite, &b, &out, e);
+		if ((out.n && pass_up(f, out, e) < 0) || r == REWRITE_REFUSED)
+			return -1;
+	}
+	return rewrite_hold(f->rewrite, b, e);
+}
+
+/* Only HTTP is written anew: what begins otherwise passes as it is. */
+static bool rewrites(struct flow *f, struct bytes first)
+{
+	enum sniff what;
+
+	if (!f->rewrite || f->bytes[DIR_UP] || !first.n)
+		return f->rewrite != NULL;
+	what = sniff_first(first);
+	if (what == SNIFF_HTTP || what == SNIFF_MORE)
+		return true;
+	flow_note(f, "the client does not speak HTTP/1: `set-header` does not apply");
+	rewrite_free(STEAL(f->rewrite));
+	return false;
+}
+
+static int pass_down(struct flow *f, struct bytes b, struct err *e)
+{
 	observe_bytes_of(f, DIR_DOWN, b);
+	/* Whether an Upgrade or CONNECT succeeded is known when its final answer was seen. */
+	if (f->rewrite && rewrite_waits(f->rewrite) && observe_waiting(f->observe) == 0)
+		rewrite_answer(f->rewrite, observe_proto(f->observe) != PROTO_HTTP1);
 	return leg_write(&f->client, b, e);
 }
 
 static int pass_on(struct flow *f, const struct direction *d, struct bytes b, struct err *e)
 {
-	if (f->rewrite)
-		return pass_filtered(f, d->dir, b, e);
-	if (d->dir == DIR_UP)
-		return pass_up(f, b, e);
-	observe_bytes_of(f, DIR_DOWN, b);
-	return leg_write(d->to, b, e);
+	if (d->dir == DIR_DOWN)
+		return pass_down(f, b, e);
+	return rewrites(f, b) ? pass_rewritten(f, b, e) : pass_up(f, b, e);
+}
+
+/* The request cannot be written anew. The client is told, when no other answer is under way. */
+static unsigned refuse_request(struct flow *f, const struct err *e)
+{
+	AUTO(buf_fini) struct buf answer = buf_init((size_t)4 << 10);
+	struct connect_status s = { .status = e->code == ERR_LIMIT ? 431 : 400,
+				    .reason = bytes_str(e->sentence) };
+
+	/* What of it finds no memory is not said. */
+	if (observe_waiting(f->observe) == 0 && leg_may_write(&f->client) &&
+	    connect_status_write(&s, &answer, NULL) == 0 &&
+	    leg_write(&f->client, buf_bytes(&answer), NULL) < 0)
+		buf_clear(&f->client.out);
+	return flow_fail_alert(f, FAILURE_REQUEST_REFUSED, -1, e->sentence);
+}
+
+static unsigned pass_failed(struct flow *f, const struct err *e)
+{
+	if (f->rewrite && rewrite_refused(f->rewrite))
+		return refuse_request(f, e);
+	return flow_fail_err(f, FAILURE_INTERNAL, e);
 }
 
 /* One side is gone in the midst of things: so is the other, in the same way. That is a failure only
@@ -105,6 +148,14 @@ static unsigned broke(struct flow *f, const struct direction *d, const struct er
 	return want;
 }
 
+static void finish(struct flow *f, const struct direction *d, bool clean)
+{
+	if (f->observe)
+		observe_end(f->observe, d->dir, clean, loop_wall_ns(f->lane->loop),
+			    loop_mono_ns(f->lane->loop));
+	leg_finish(d->to, !clean);
+}
+
 /* A direction has ended. The other may go on for as long as something moves in it. */
 static void ended(struct flow *f, const struct direction *d, bool clean)
 {
@@ -113,10 +164,30 @@ static void ended(struct flow *f, const struct direction *d, bool clean)
 	loop_timer_set(f->timer, t->half_close < t->idle ? t->half_close : t->idle);
 	leg_go(d->from, d->from->state == LEG_SELF_DONE ? LEG_CLOSED : LEG_PEER_DONE);
 	tell_leg_end(f, d->from_leg, clean ? END_CLEAN : END_TRUNCATED);
-	if (f->observe)
-		observe_end(f->observe, d->dir, clean, loop_wall_ns(f->lane->loop),
-			    loop_mono_ns(f->lane->loop));
-	leg_finish(d->to, !clean);
+	if (d->dir == DIR_UP && f->rewrite && rewrite_held(f->rewrite))
+		rewrite_end_later(f->rewrite, clean);
+	else
+		finish(f, d, clean);
+}
+
+static bool can_resume(const struct flow *f)
+{
+	return f->rewrite && rewrite_held(f->rewrite) && !rewrite_waits(f->rewrite) &&
+	       leg_has_room(&f->server);
+}
+
+/* Goes on with what is held; its end comes behind it. */
+static int resume(struct flow *f, struct err *e)
+{
+	struct direction up = direction_of(f, DIR_UP);
+	AUTO(buf_fini) struct buf held = rewrite_take(f->rewrite);
+	bool clean;
+
+	if (pass_rewritten(f, buf_bytes(&held), e) < 0)
+		return -1;
+	if (!rewrite_held(f->rewrite) && rewrite_end_due(f->rewrite, &clean))
+		finish(f, &up, clean);
+	return 0;
 }
 
 /* What one read came to: 0 to go on, a want to stop with. */
@@ -129,7 +200,7 @@ static unsigned move(struct flow *f, const struct direction *d)
 	if (got) {
 		f->active_ns = loop_mono_ns(f->lane->loop);
 		if (pass_on(f, d, bytes_of(f->lane->scratch->plain, got), &e) < 0)
-			return flow_fail_err(f, FAILURE_INTERNAL, &e);
+			return pass_failed(f, &e);
 	}
 	switch (r) {
 	case LEG_IO_DATA:
@@ -155,8 +226,10 @@ static unsigned move(struct flow *f, const struct direction *d)
 	return r == LEG_IO_DATA && !(d->from->drained && !d->from->more_plain) ? 0 : WANT_WAKE;
 }
 
-static bool may_move(const struct direction *d)
+static bool may_move(const struct flow *f, const struct direction *d)
 {
+	if (d->dir == DIR_UP && f->rewrite && rewrite_held(f->rewrite))
+		return false;
 	return leg_may_read(d->from) && leg_may_write(d->to) && leg_has_room(d->to);
 }
 
@@ -164,9 +237,12 @@ static bool may_move(const struct direction *d)
 static unsigned run_direction(struct flow *f, enum flow_dir dir)
 {
 	struct direction d = direction_of(f, dir);
+	struct err e = { 0 };
 	unsigned want = 0;
 
-	for (int i = 0; i < TURNS && !want && may_move(&d); i++)
+	if (dir == DIR_UP && can_resume(f) && resume(f, &e) < 0)
+		return pass_failed(f, &e);
+	for (int i = 0; i < TURNS && !want && may_move(f, &d); i++)
 		want = move(f, &d);
 	return want & WANT_NEXT;
 }
@@ -182,7 +258,7 @@ static bool has_more(struct flow *f, enum flow_dir dir)
 {
 	struct direction d = direction_of(f, dir);
 
-	return may_move(&d) && d.from->more_plain;
+	return may_move(f, &d) && d.from->more_plain;
 }
 
 static unsigned wants(struct flow *f)
@@ -190,9 +266,9 @@ static unsigned wants(struct flow *f)
 	struct direction up = direction_of(f, DIR_UP), down = direction_of(f, DIR_DOWN);
 	unsigned want = WANT_WAKE;
 
-	if (may_move(&up))
+	if (may_move(f, &up))
 		want |= WANT_CLIENT_READ;
-	if (may_move(&down))
+	if (may_move(f, &down))
 		want |= WANT_SERVER_READ;
 	return want;
 }
@@ -218,7 +294,7 @@ static unsigned run_both(struct flow *f)
 		loop_time_passed(f->lane->loop);
 		if (run_direction(f, DIR_DOWN) & WANT_NEXT)
 			return WANT_NEXT;
-	} while (has_more(f, DIR_UP) || has_more(f, DIR_DOWN));
+	} while (has_more(f, DIR_UP) || has_more(f, DIR_DOWN) || can_resume(f));
 	if (over(f))
 		return flow_go(f, FLOW_DONE);
 	return wants(f);

@@ -1,16 +1,18 @@
 #include "proxy/rewrite.h"
 
+#include <assert.h>
+
 #include "base/mem.h"
 #include "http/rewrite1.h"
-
-#define HELD_MAX ((size_t)256 << 10)
 
 struct rewrite {
 	const struct config_rule *rule;
 	struct http_filter filter;
 	struct rewrite1 *engine;
-	struct buf held; /* bytes of the client that wait for the server's answer */
-	bool waiting;
+	struct buf out;
+	struct buf held;
+	bool waits, refused;
+	bool end_due, end_clean;
 };
 
 static enum filter_answer on_head(void *ctx, const struct http_head *head, struct filter_edit *edit)
@@ -35,7 +37,8 @@ int rewrite_new(const struct config_rule *rule, struct rewrite **out, struct err
 	if (!r)
 		return FAIL(e, NOMEM, "a filter");
 	r->rule = rule;
-	r->held = buf_init(HELD_MAX);
+	r->out = buf_init(REWRITE1_ROOM);
+	r->held = buf_init(LEG_PLAIN_SIZE);
 	r->filter = (struct http_filter){ .name = "set-header", .on_head = on_head, .ctx = r };
 	if (rewrite1_new(&r->filter, &r->engine, e) < 0) {
 		mem_free(r);
@@ -50,47 +53,84 @@ void rewrite_free(struct rewrite *r)
 	if (!r)
 		return;
 	rewrite1_free(r->engine);
+	buf_fini(&r->out);
 	buf_fini(&r->held);
 	mem_free(r);
 }
 
-static int run(struct rewrite *r, struct bytes in, struct buf *out, struct err *e)
+enum rewrite_result rewrite_run(struct rewrite *r, struct bytes *in, struct bytes *out,
+				struct err *e)
 {
-	struct rewrite1_io io = { .in = in, .out = out };
+	struct rewrite1_io io = { .in = *in, .out = &r->out };
+	enum rewrite_result result = REWRITE_REFUSED;
 
+	buf_clear(&r->out);
+	buf_shrink(&r->out);
 	switch (rewrite1_feed(r->engine, &io, e)) {
 	case REWRITE1_OPEN:
-		return 0;
-	case REWRITE1_WAIT:
-		r->waiting = true;
-		return buf_add(&r->held, io.in, e);
-	case REWRITE1_HELD:
-		return buf_add(&r->held, io.in, e);
+		result = REWRITE_DONE;
+		break;
 	case REWRITE1_FULL:
-		return FAIL(e, LIMIT, "more than %zu bytes of requests at once", out->max);
+		result = REWRITE_MORE;
+		break;
+	case REWRITE1_WAIT:
+		result = REWRITE_WAIT;
+		r->waits = true;
+		break;
+	case REWRITE1_HELD: /* our filter holds nothing */
 	case REWRITE1_ENDED:
 	case REWRITE1_REFUSED:
+		r->refused = true;
 		break;
 	}
-	return -1;
+	*in = io.in;
+	*out = buf_bytes(&r->out);
+	return result;
 }
 
-int rewrite_up(struct rewrite *r, struct bytes in, struct buf *out, struct err *e)
+void rewrite_answer(struct rewrite *r, bool switched)
 {
-	if (r->waiting)
-		return buf_add(&r->held, in, e);
-	return run(r, in, out, e);
+	r->waits = false;
+	rewrite1_answer(r->engine, switched);
 }
 
-int rewrite_down(struct rewrite *r, struct bytes in, struct buf *out, struct err *e)
+bool rewrite_waits(const struct rewrite *r)
 {
-	AUTO(buf_fini) struct buf held = buf_init(HELD_MAX);
+	return r->waits;
+}
 
-	if (!r->waiting || in.n == 0)
-		return 0;
-	r->waiting = false;
-	rewrite1_answer(r->engine, bytes_starts(in, bytes_str("HTTP/1.1 101")));
-	held = r->held;
-	r->held = buf_init(HELD_MAX);
-	return run(r, buf_bytes(&held), out, e);
+bool rewrite_refused(const struct rewrite *r)
+{
+	return r->refused;
+}
+
+int rewrite_hold(struct rewrite *r, struct bytes rest, struct err *e)
+{
+	assert(r->held.n == 0);
+	return buf_add(&r->held, rest, e);
+}
+
+size_t rewrite_held(const struct rewrite *r)
+{
+	return r->held.n;
+}
+
+struct buf rewrite_take(struct rewrite *r)
+{
+	struct buf held = r->held;
+
+	r->held = buf_init(held.max);
+	return held;
+}
+
+void rewrite_end_later(struct rewrite *r, bool clean)
+{
+	r->end_due = true;
+	r->end_clean = clean;
+}
+
+bool rewrite_end_due(const struct rewrite *r, bool *clean)
+{
+	*clean = r->end_clean;
+	return r->end_due;
 }
