@@ -212,7 +212,7 @@ def own(folder):
 
 
 def test_an_ordinary_user_runs_it(tmp_path, as_nobody, https, certs):
-    folder = tmp_path / 'home of nobody'
+    folder = tmp_path / 'nobody'
     folder.mkdir()
     oriel.environment(str(folder))
     roots = tmp_path / 'roots.pem'

@@ -6,11 +6,20 @@
 
 /* The keys of the last minutes: a leaf always names one that was told before it. */
 #define KEYS_MAX (2 * KEY_KIND_COUNT)
+/* Requests of clients that come in the first moments, before there is a line. */
+#define EARLY_MAX 64
+#define EARLY_BYTES_MAX ((size_t)4 << 20)
 
 struct keeper_link {
 	struct loop *loop;
 	struct leaf_desk *desk;
-	struct channel *channel; /* NULL: the keeper is gone */
+	struct channel *channel; /* NULL: the keeper is gone, or not yet there */
+	bool joined;		 /* at least once */
+	struct {
+		uint32_t id;
+		struct buf message;
+	} early[EARLY_MAX];
+	size_t early_count, early_bytes;
 	struct {
 		uint32_t id;
 		struct tls_key *key;
@@ -50,18 +59,49 @@ static void hang_up(struct keeper_link *k)
 		leaf_desk_refuse_all(k->desk, &why);
 }
 
+static void early_forget(struct keeper_link *k)
+{
+	for (size_t i = 0; i < k->early_count; i++)
+		buf_fini(&k->early[i].message);
+	k->early_count = k->early_bytes = 0;
+}
+
 void keeper_link_free(struct keeper_link *k)
 {
 	if (!k)
 		return;
 	k->desk = NULL;
 	hang_up(k);
+	early_forget(k);
 	mem_free(k);
 }
 
 void keeper_link_serve(struct keeper_link *k, struct leaf_desk *desk)
 {
 	k->desk = desk;
+}
+
+/* Takes the message when it is kept. Who waits for it has a time-out of his own. */
+static int early_keep(struct keeper_link *k, uint32_t id, struct buf *message, struct err *e)
+{
+	if (k->early_count == EARLY_MAX || k->early_bytes + message->n > EARLY_BYTES_MAX)
+		return FAIL(e, LIMIT, "too many wait for the start of the keeper");
+	k->early_bytes += message->n;
+	k->early[k->early_count].id = id;
+	k->early[k->early_count++].message = *message;
+	*message = buf_init(KEEPER_MESSAGE_MAX);
+	return 0;
+}
+
+static void early_send(struct keeper_link *k)
+{
+	for (size_t i = 0; i < k->early_count; i++) {
+		struct err e = { 0 };
+
+		if (channel_send(k->channel, KEEPER_MINT, buf_bytes(&k->early[i].message), &e) < 0)
+			leaf_desk_refuse(k->desk, k->early[i].id, &e);
+	}
+	early_forget(k);
 }
 
 static int send_request(void *ctx, uint32_t id, const struct leaf_ask *ask, struct err *e)
@@ -74,10 +114,12 @@ static int send_request(void *ctx, uint32_t id, const struct leaf_ask *ask, stru
 				    .name = ask->name,
 				    .der = ask->origin_der };
 
-	if (!k->channel)
+	if (!k->channel && k->joined)
 		return FAIL(e, CLOSED, "no new certificates until it is back");
 	if (keeper_message_write(&m, &b, e) < 0)
 		return err_ctx(e, "a certificate of %zu bytes", ask->origin_der.n);
+	if (!k->channel)
+		return early_keep(k, id, &b, e);
 	return channel_send(k->channel, KEEPER_MINT, buf_bytes(&b), e);
 }
 
@@ -148,9 +190,12 @@ int keeper_link_join(struct keeper_link *k, int fd, struct err *e)
 		hang_up(k);
 	if (channel_new(fd, &o, &k->channel, e) < 0)
 		return -1;
-	if (channel_watch(k->channel, k->loop, &h, e) == 0)
-		return 0;
-	channel_free(k->channel);
-	k->channel = NULL;
-	return -1;
+	if (channel_watch(k->channel, k->loop, &h, e) < 0) {
+		channel_free(k->channel);
+		k->channel = NULL;
+		return -1;
+	}
+	k->joined = true;
+	early_send(k);
+	return 0;
 }

@@ -1,5 +1,6 @@
-/* A lane's end of the line to the keeper. While the keeper is gone nothing is minted: those who
- * wait are refused at once, and the line is joined again when there is a new one. */
+/* A lane's end of the line to the keeper. Requests of the first moments wait for it (some). While
+ * the keeper is gone nothing is minted: those who wait are refused at once, and the line is joined
+ * again when there is a new one. */
 #ifndef PROXY_KEEPER_LINK_H
 #define PROXY_KEEPER_LINK_H
 
