@@ -22,7 +22,8 @@ static int compare(const struct buf *wanted, const char *path)
 		return 0;
 	fprintf(stderr,
 		"%s is not what the tables in src/cmd/config_schema.c say; make it anew:\n"
-		"cmd_config_doc_test --print > doc/oriel.yaml.md\n",
+		"cmd_config_doc_test --print > doc/oriel.yaml.md\n"
+		"tools/yaml-manual > man/oriel.yaml.5\n",
 		path);
 	return 1;
 }
