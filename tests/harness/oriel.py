@@ -2,10 +2,13 @@
 own; nothing of the person who runs the tests is touched."""
 import contextlib
 import glob
+import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -25,16 +28,23 @@ def environment(folder, **more):
         ('XDG_RUNTIME_DIR', 'run'))}
     for path in homes.values():
         os.makedirs(path, mode=0o700, exist_ok=True)
-    log = os.path.join(folder, 'sanitizer')
+    log = sanitizer_log(folder)
     common = f'log_path={log}:halt_on_error=1:print_stacktrace=1'
     return clean_environment(**homes, ASAN_OPTIONS=common + ':detect_leaks=1', UBSAN_OPTIONS=common,
                              TSAN_OPTIONS=f'log_path={log}:halt_on_error=0:exitcode=66',
                              LSAN_OPTIONS=f'log_path={log}', **more)
 
 
+def sanitizer_log(folder):
+    """Where the sanitizers write. Their options have no place for a blank or a colon in a path."""
+    if re.fullmatch(r'[\w./-]+', folder):
+        return os.path.join(folder, 'sanitizer')
+    return os.path.join(tempfile.gettempdir(), 'oriel-sanitizer-' + hashlib.sha256(folder.encode()).hexdigest()[:16])
+
+
 def sanitizer_reports(folder):
     out = []
-    for path in sorted(glob.glob(os.path.join(folder, 'sanitizer*'))):
+    for path in sorted(glob.glob(glob.escape(sanitizer_log(folder)) + '*')):
         with open(path, encoding='utf-8', errors='replace') as f:
             out.append(f.read())
     return out
