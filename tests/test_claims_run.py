@@ -1,5 +1,6 @@
 """`oriel run` without any configuration: what it makes, says and listens on, and what two of them do to each other."""
 import datetime
+import json
 import os
 import re
 import shlex
@@ -227,6 +228,16 @@ def test_an_ordinary_user_runs_it(tmp_path, as_nobody, https, certs):
         assert got.status == 200
 
 
+def test_the_time_of_a_start_is_measured():
+    """./dev bench startup says how long it takes until the port listens; a test would measure the machine."""
+    done = subprocess.run([os.path.join(oriel.ROOT, 'bench', 'startup'), '1'], capture_output=True, text=True, check=False, timeout=60,
+                          env=client.clean_environment(ORIEL=oriel.BINARY))
+    first, later = (json.loads(line) for line in done.stdout.splitlines())
+    assert (first['start'], later['start']) == ('first', 'later'), done.stderr
+    for one in (first, later):
+        assert 0 < one['listening_ms'] <= one['served_ms'] <= one['ready_ms']
+
+
 # ---- the admin socket
 
 
@@ -234,7 +245,9 @@ def test_the_admin_socket_is_there_from_the_start_for_its_owner_only(run_oriel):
     o = run_oriel()
     assert stat.S_ISSOCK(os.lstat(admin_path(o)).st_mode)
     assert mode(admin_path(o)) == 0o600 and mode(os.path.dirname(admin_path(o))) == 0o700
-    assert ask_admin(admin_path(o), '/healthz')[0] == 200
+    assert ask_admin(admin_path(o), '/healthz') == (200, 'ok\n')
+    wait_until(lambda: ask_admin(admin_path(o), '/readyz') == (200, 'ready\n'), 'it is ready')
+    assert ask_admin(admin_path(o), '/ca.pem') == (200, read(o.root).decode())
     o.stop()
     assert not os.path.exists(admin_path(o))
 

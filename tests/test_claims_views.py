@@ -1,5 +1,6 @@
 """What shows the traffic may be slow, small or gone: the traffic does not notice, and what is left out is counted."""
 import fcntl
+import gzip
 import http.client
 import json
 import os
@@ -19,6 +20,18 @@ BODY = b'text that is shown as it is\n' * 2340  # about 64 KiB
 CONFIG = {'listeners': [{'bind': '127.0.0.1:PORT', 'default': 'bump'}], 'hosts': {NAME: '127.0.0.1'}}
 
 
+def admin_path(o):
+    return os.path.join(o.dir, 'run', 'oriel', 'admin.sock')
+
+
+def ask_admin(path, target):
+    """(status, body)"""
+    done = subprocess.run(['curl', '-sS', '-w', '\n%{http_code}', '--unix-socket', path, f'http://localhost{target}'], capture_output=True,
+                          text=True, check=True, timeout=client.TIME)
+    body, _, status = done.stdout.rpartition('\n')
+    return int(status), body
+
+
 def flows(o, *args):
     status, out, err = oriel.command(o.dir, 'flows', '--json', *args)
     assert status == 0, err
@@ -27,9 +40,7 @@ def flows(o, *args):
 
 def metric(o, name):
     """Its value, from the admin socket."""
-    done = subprocess.run(['curl', '-sS', '--unix-socket', os.path.join(o.dir, 'run', 'oriel', 'admin.sock'), 'http://localhost/metrics'],
-                          capture_output=True, text=True, check=True, timeout=client.TIME)
-    return int(re.search(rf'^{re.escape(name)} (\d+)$', done.stdout, re.M).group(1))
+    return int(re.search(rf'^{re.escape(name)} (\d+)$', ask_admin(admin_path(o), '/metrics')[1], re.M).group(1))
 
 
 class Kept:
@@ -109,6 +120,10 @@ def test_flows_shows_the_last_n(run_oriel, nginx):
     assert paths == ['3.txt', '4.txt']
     assert len(flows(o)) == len(flows(o, '--last', '1000')) == 5
     assert [e['n'] for e in flows(o, '--last', '3')] == [3, 4, 5]
+    # The socket says the same to everybody.
+    status, body = ask_admin(admin_path(o), '/flows?json=1&last=2')
+    assert status == 200 and [json.loads(line)['n'] for line in body.splitlines()] == [4, 5]
+    assert ask_admin(admin_path(o), '/flows?last=x')[0] == 400
 
 
 def test_the_store_keeps_as_many_as_it_may(run_oriel, nginx):
@@ -169,3 +184,74 @@ def test_hits_of_every_cache_are_counted(run_oriel, nginx):
         misses = metric(o, f'oriel_cache_misses_total{{cache="{cache}"}}')
         assert misses >= 1 and metric(o, f'oriel_cache_hits_total{{cache="{cache}"}}') == 3 - misses, cache
         assert misses < 3, cache
+    # The name was new once.
+    assert metric(o, 'oriel_mints_total{result="ok"}') == metric(o, 'oriel_cache_misses_total{cache="certificate"}')
+    assert metric(o, 'oriel_mints_total{result="failed"}') == 0
+
+
+# ---- what the lines say
+
+GZIPPED = gzip.compress(b'a text that was sent with gzip\n')
+
+
+@pytest.fixture(scope='module')
+def shown(tmp_path_factory, certs):
+    """The text lines of one exchange each: plain, gzipped, binary and long, with headers and bodies; and the HAR file."""
+    folder = tmp_path_factory.mktemp('shown')
+    files = {'plain.txt': b'hello\n', 'gz.txt': GZIPPED, 'raw.bin': bytes(range(240, 256)) + b'\0', 'long.txt': b'0123456789abcdef' * 64}
+    config = {**CONFIG, 'observe': {'body-max': 256}}
+    with peers.nginx(str(folder), certs.good(), files=files, extra='gzip off; location = /gz.txt { add_header Content-Encoding gzip; }') as server, \
+            oriel.Oriel(folder, config, trust=certs.root.cert, json_lines=False, args=['-v', '--body', '--har', folder / 'out.har']) as o:
+        with Kept(o, server.port, o.root) as c:
+            for name, content in files.items():
+                assert c.get('/' + name) == (200, content)
+        for name in files:
+            o.wait_line('200', '/' + name)
+        o.wait_line('more bytes')
+    with open(folder / 'out.har', encoding='utf-8') as f:
+        o.har = json.load(f)['log']
+    return o
+
+
+def part(o, name):
+    """What stands between the line of this URL and the line of the next."""
+    at = next(i for i, line in enumerate(o.lines) if line.endswith('/' + name))
+    end = next((i for i in range(at + 1, len(o.lines)) if not o.lines[i].startswith('   ')), len(o.lines))
+    return [line.strip() for line in o.lines[at + 1:end]]
+
+
+def test_v_adds_headers_of_both_messages(shown):
+    lines = part(shown, 'plain.txt')
+    assert '> GET /plain.txt HTTP/1.1' in lines and any(line.lower().startswith('> host: ' + NAME) for line in lines)
+    assert '< HTTP/1.1 200 OK' in lines and '< Content-Length: 6' in lines
+
+
+def test_body_adds_text_as_lines_decoded(shown):
+    assert '| hello' in part(shown, 'plain.txt')
+    assert '| a text that was sent with gzip' in part(shown, 'gz.txt')
+
+
+def test_a_binary_body_is_hex(shown):
+    assert any(line.startswith('000000  f0 f1 f2 f3 f4 f5 f6 f7  f8') for line in part(shown, 'raw.bin'))
+
+
+def test_a_long_body_is_cut_and_the_rest_counted(shown):
+    lines = part(shown, 'long.txt')
+    assert sum(line.count('0123456789abcdef') for line in lines) == 16
+    assert any('768 more bytes' in line for line in lines)
+
+
+def test_har_has_every_exchange(shown):
+    assert shown.har['version'] == '1.2' and shown.har['creator']['name'] == 'oriel'
+    urls = [entry['request']['url'].rsplit('/', 1)[1] for entry in shown.har['entries']]
+    assert urls == ['plain.txt', 'gz.txt', 'raw.bin', 'long.txt']
+    plain, gz = shown.har['entries'][:2]
+    assert (plain['request']['method'], plain['response']['status'], plain['response']['content']['text']) == ('GET', 200, 'hello\n')
+    assert gz['response']['content']['text'] == 'a text that was sent with gzip\n'
+
+
+def test_the_client_process_is_named_where_it_is_local(run_oriel, nginx):
+    o = run_oriel(CONFIG)
+    with Kept(o, nginx.port, o.root) as c:
+        c.get('/1.txt')
+    assert o.wait_event(type='connection')['client']['pid'] == os.getpid()
