@@ -56,7 +56,8 @@ static void seccomp(struct doctor *d)
 			   "needed, and a container that allows seccomp(2)");
 }
 
-static bool may_be_made(const char *path)
+/* A folder that is there, or could be. */
+static bool may_be_used(const char *path)
 {
 	char at[PATHS_MAX];
 	char *slash;
@@ -82,7 +83,7 @@ static void bump_root(struct doctor *d)
 		doctor_say(d, DOCTOR_NO, "state folder", "%s", e.sentence);
 		return;
 	}
-	if (!may_be_made(r.cert_path)) {
+	if (!may_be_used(r.dir)) {
 		doctor_say(d, DOCTOR_NO, "state folder",
 			   "%s cannot be written: set XDG_STATE_HOME to a "
 			   "folder that can",
@@ -113,10 +114,10 @@ static void bump_root(struct doctor *d)
 static void admin(struct doctor *d, struct settings *ours)
 {
 	AUTO(buf_fini) struct buf body = { 0 };
-	char path[PATHS_MAX];
+	char path[PATHS_MAX], dir[PATHS_MAX];
 	struct err e = { 0 };
 
-	if (ask_default_path(path, &e) < 0) {
+	if (paths_runtime_dir(dir, &e) < 0 || ask_default_path(path, &e) < 0) {
 		doctor_say(d, DOCTOR_NO, "admin socket", "%s", e.sentence);
 		return;
 	}
@@ -125,7 +126,7 @@ static void admin(struct doctor *d, struct settings *ours)
 		doctor_say(d, DOCTOR_OK, "admin socket", "an oriel runs and answers at %s", path);
 		return;
 	}
-	if (e.code == ERR_CONNECT && may_be_made(path))
+	if (e.code == ERR_CONNECT && may_be_used(dir))
 		doctor_say(d, DOCTOR_OK, "admin socket", "%s is free", path);
 	else if (e.code == ERR_CONNECT)
 		doctor_say(d, DOCTOR_NO, "admin socket",

@@ -61,9 +61,9 @@ static int find_keystore(const struct trust_job *j, char out[PATHS_MAX], struct 
 		    "no cacerts is found beside %s: name it with --java-keystore FILE", keytool);
 }
 
-static bool has_root(const struct trust_job *j, const char *keystore)
+static bool has_alias(const struct trust_job *j, const char *keystore, const char *alias)
 {
-	const char *argv[] = { "keytool",   "-exportcert", "-rfc",	     "-alias", j->nickname,
+	const char *argv[] = { "keytool",   "-exportcert", "-rfc",	     "-alias", alias,
 			       "-keystore", keystore,	   "-storepass:env", PASSWORD, NULL };
 	struct program_result r;
 	bool found = program_run(argv, &r, NULL) == 0 && r.status == 0 &&
@@ -71,6 +71,17 @@ static bool has_root(const struct trust_job *j, const char *keystore)
 
 	buf_fini(&r.output);
 	return found;
+}
+
+/* Debian's hook puts what the system trusts into Java's store as well, under a name of its own. It is
+ * as good as ours to those who ask; but not ours to add or remove. */
+static bool has_root(const struct trust_job *j, const char *keystore)
+{
+	char debian[64];
+
+	snprintf(debian, sizeof(debian), "debian:%s.pem", j->nickname);
+	return has_alias(j, keystore, j->nickname) ||
+	       (j->action == TRUST_STATUS && has_alias(j, keystore, debian));
 }
 
 static int install(const struct trust_job *j, const char *keystore, struct err *e)

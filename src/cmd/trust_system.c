@@ -10,6 +10,7 @@
 #include "proc/file.h"
 
 #define BUNDLE_MAX ((size_t)32 << 20)
+#define CONF_MAX ((size_t)1 << 20)
 #define UPDATE "update-ca-certificates"
 
 static const char name[] = "system";
@@ -62,19 +63,35 @@ static int check_here(const struct debian *d, struct err *e)
 		    "ca-certificates");
 }
 
-static bool is_trusted(const struct trust_job *j, const struct debian *d)
+static bool is_in_file(const struct trust_job *j, const struct debian *d)
 {
-	AUTO(buf_fini) struct buf file = buf_init(BUNDLE_MAX), bundle = buf_init(BUNDLE_MAX);
+	AUTO(buf_fini) struct buf file = buf_init(BUNDLE_MAX);
 
-	return file_read(d->file, &file, NULL) == 0 && trust_is_root(j, buf_bytes(&file)) &&
-	       file_read(d->bundle, &bundle, NULL) == 0 &&
+	return file_read(d->file, &file, NULL) == 0 && trust_is_root(j, buf_bytes(&file));
+}
+
+static bool is_in_bundle(const struct trust_job *j, const struct debian *d)
+{
+	AUTO(buf_fini) struct buf bundle = buf_init(BUNDLE_MAX);
+
+	return file_read(d->bundle, &bundle, NULL) == 0 &&
 	       memmem(bundle.p, bundle.n, j->pem.p, j->pem.n);
 }
 
-static int update(const struct trust_job *j, const struct debian *d, struct err *e)
+/* Half of it may be there: to be put in whole, or taken out whole. */
+static bool is_trusted(const struct trust_job *j, const struct debian *d)
 {
-	const char *here[] = { UPDATE, NULL };
-	const char *elsewhere[] = { UPDATE,	"--certsconf",	   d->list,  "--certsdir",
+	if (j->action == TRUST_REMOVE)
+		return access(d->file, F_OK) == 0 || is_in_bundle(j, d);
+	return is_in_file(j, d) && is_in_bundle(j, d);
+}
+
+/* conf: the list of what the distribution ships, which tells what to leave out. */
+static int update(const struct trust_job *j, const struct debian *d, const char *conf,
+		  struct err *e)
+{
+	const char *here[] = { UPDATE, "--certsconf", conf, NULL };
+	const char *elsewhere[] = { UPDATE,	"--certsconf",	   conf,     "--certsdir",
 				    d->shipped, "--localcertsdir", d->added, "--etccertsdir",
 				    d->made,	"--hooksdir",	   d->hooks, NULL };
 
@@ -90,15 +107,35 @@ static int put(const struct trust_job *j, const struct debian *d, struct err *e)
 	trust_say(j, name, "write %s", d->file);
 	if (!j->dry_run && file_write(d->file, j->pem, 0644, e) < 0)
 		return -1;
-	return update(j, d, e);
+	return update(j, d, d->list, e);
+}
+
+/* What the administrator removes again the program does not miss: its links stay, and hooks (Java's
+ * store) do not hear of it. A line with an exclamation mark tells it. */
+static int write_conf(const struct trust_job *j, const struct debian *d, char path[PATHS_MAX],
+		      struct err *e)
+{
+	AUTO(buf_fini) struct buf text = buf_init(CONF_MAX);
+
+	snprintf(path, PATHS_MAX, "%.*s/conf", (int)(strrchr(j->pem_path, '/') - j->pem_path),
+		 j->pem_path);
+	if (file_read(d->list, &text, e) < 0 && e->sys != ENOENT)
+		return -1;
+	if (buf_printf(&text, e, "\n!%s.crt\n", j->nickname) < 0)
+		return -1;
+	return file_write(path, buf_bytes(&text), 0644, e);
 }
 
 static int take_out(const struct trust_job *j, const struct debian *d, struct err *e)
 {
+	char conf[PATHS_MAX];
+
 	trust_say(j, name, "remove %s", d->file);
+	if (write_conf(j, d, conf, e) < 0)
+		return -1;
 	if (!j->dry_run && unlink(d->file) < 0 && errno != ENOENT)
 		return FAIL_SYS(e, FILE, "%s", d->file);
-	return update(j, d, e);
+	return update(j, d, conf, e);
 }
 
 static int run(const struct trust_job *j, struct err *e)
@@ -110,9 +147,6 @@ static int run(const struct trust_job *j, struct err *e)
 	if (find_places(j, &d, e) < 0 || check_here(&d, e) < 0)
 		return -1;
 	trusted = is_trusted(j, &d);
-	/* Half of it may be there: a file that was not taken over yet. */
-	if (j->action == TRUST_REMOVE && access(d.file, F_OK) == 0)
-		trusted = true;
 	if (trust_is_settled(j, trusted)) {
 		trust_tell(j, name, trusted, d.file);
 		return 0;

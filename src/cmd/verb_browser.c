@@ -241,6 +241,7 @@ static void set_homes(const char *dir)
 	    access(path, R_OK) == 0)
 		setenv("XAUTHORITY", path, 1);
 	setenv("HOME", dir, 1);
+	setenv("TMPDIR", dir, 1);
 	for (size_t i = 0; i < ARRAY_LEN(below_home); i++)
 		unsetenv(below_home[i]);
 }
