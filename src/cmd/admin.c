@@ -21,8 +21,7 @@ struct admin {
 	struct buf ca_pem;
 	struct buf token; /* .secret */
 	struct buf settings;
-	struct addr *own;
-	size_t own_count;
+	struct setup *setup; /* in force: its addresses are the service's */
 	bool ready, draining;
 };
 
@@ -246,6 +245,7 @@ void admin_free(struct admin *a)
 	buf_fini(&a->ca_pem);
 	buf_fini(&a->token);
 	buf_fini(&a->settings);
+	setup_free(a->setup);
 	mem_free(a->metrics);
 	mem_free(a);
 }
@@ -271,6 +271,10 @@ int admin_set_setup(struct admin *a, struct setup *setup, const struct delivery 
 {
 	int token = setup->config->admin.token, r;
 
+	service_set_own(a->tcp_service, setup->self.own, setup->self.own_count);
+	setup_ref(setup);
+	setup_free(a->setup);
+	a->setup = setup;
 	pthread_mutex_lock(&a->lock);
 	buf_clear(&a->ca_pem);
 	buf_clear(&a->token);

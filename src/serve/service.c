@@ -12,6 +12,8 @@
 struct service {
 	struct service_options o;
 	struct loop_watch *watch;
+	const struct addr *own;
+	size_t own_count;
 	struct list visits;
 	size_t count;
 };
@@ -79,8 +81,8 @@ static bool is_ours(const struct service *s, struct bytes authority)
 		return false;
 	if (h.kind == HOST_NAME)
 		return bytes_equal(name_bytes(&h.name), bytes_str("localhost"));
-	for (size_t i = 0; i < s->o.own_count; i++) {
-		if (addr_same_ip(&h.addr, &s->o.own[i]))
+	for (size_t i = 0; i < s->own_count; i++) {
+		if (addr_same_ip(&h.addr, &s->own[i]))
 			return true;
 	}
 	return addr_kind(&h.addr) == ADDR_LOOPBACK;
@@ -286,6 +288,14 @@ int service_new(const struct service_options *o, struct service **out, struct er
 	loop_watch_set(s->watch, LOOP_READ);
 	*out = s;
 	return 0;
+}
+
+void service_set_own(struct service *s, const struct addr *own, size_t count)
+{
+	if (!s)
+		return;
+	s->own = own;
+	s->own_count = count;
 }
 
 void service_free(struct service *s)

@@ -25,11 +25,8 @@ struct service_reply {
 
 struct service_options {
 	struct loop *loop;
-	int fd;	    /* listening, taken, on failure too */
-	bool local; /* a Unix socket */
-	const struct addr
-		*own; /* TCP: a Host header must name one of these, or localhost; borrowed */
-	size_t own_count;
+	int fd;			/* listening, taken, on failure too */
+	bool local;		/* a Unix socket */
 	size_t max_connections; /* 0: 64 */
 	/* Fills the reply. */
 	void (*handle)(void *ctx, const struct service_request *q, struct service_reply *r);
@@ -38,6 +35,9 @@ struct service_options {
 
 int service_new(const struct service_options *o, struct service **out, struct err *e) MUST_CHECK;
 void service_free(struct service *s);
+/* TCP: a Host header must name one of these addresses, loopback or localhost. Borrowed until the next
+ * call; also for NULL. */
+void service_set_own(struct service *s, const struct addr *own, size_t count);
 /* The value of a query parameter, not decoded; false when it is not there. */
 bool service_query(struct bytes query, const char *name, struct bytes *value);
 /* A whole response, as the service itself sends it. */

@@ -67,9 +67,8 @@ static void scene_start(struct scene *s, bool local)
 	assert_int_equal(sock_listen(&s->at, &(struct sock_listen_options){ 0 }, &o.fd, NULL), 0);
 	assert_int_equal(sock_local(o.fd, &s->at, NULL), 0);
 	o.loop = s->loop;
-	o.own = &s->at;
-	o.own_count = 1;
 	assert_int_equal(service_new(&o, &s->service, NULL), 0);
+	service_set_own(s->service, &s->at, 1);
 	assert_int_equal(loop_timer_new(s->loop, on_late, s, &s->late, NULL), 0);
 }
 
