@@ -134,6 +134,7 @@ static void a_page_of_somebody_else_is_refused(void **state)
 		"GET / HTTP/1.0\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: null\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1:1\r\n\r\n",
 	};
 	struct scene s;
 
@@ -141,7 +142,7 @@ static void a_page_of_somebody_else_is_refused(void **state)
 	scene_start(&s, false);
 	for (size_t i = 0; i < ARRAY_LEN(requests); i++)
 		expect(&s, requests[i], "HTTP/1.1 403", "\n");
-	expect(&s, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://localhost\r\n\r\n",
+	expect(&s, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\n\r\n",
 	       "HTTP/1.1 200", "GET|/|");
 	assert_int_equal(s.handled, 1);
 	scene_end(&s);
