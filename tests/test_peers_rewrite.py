@@ -2,6 +2,7 @@
 nothing else may change, whatever the client sends."""
 import asyncio
 import base64
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -119,22 +120,37 @@ def pipeline():
             'HEAD /4 HTTP/1.1\r\nHost: x\r\n\r\n' + 'GET /5 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n').encode()
 
 
-@pytest.mark.sanitized
-@pytest.mark.parametrize('step', [1, 7, 100000])
-def test_requests_in_a_row_are_each_changed(recorder, through, step):
-    """Pipelined, in pieces of any size; one body looks like a request."""
+def in_pieces(recorder, o, step):
+    """Sends the pipeline in pieces of this size; there must be five answers."""
     data = pipeline()
-    with client.tls_through(through.port, NAME, recorder.port, through.root) as s:
+    with client.tls_through(o.port, NAME, recorder.port, o.root) as s:
         for i in range(0, len(data), step):
             s.sendall(data[i:i + step])
         answers, how = client.read_all(s)
     assert how == 'clean' and answers.count(b'HTTP/1.1 200') == 5
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize('step', [7, 100000])
+def test_requests_in_a_row_are_each_changed(recorder, through, step):
+    """Pipelined, in pieces of any size; one body looks like a request."""
+    in_pieces(recorder, through, step)
     assert [r['line'].split()[1] for r in recorder.requests] == ['/1', '/chunked', '/3', '/4', '/5']
     for request in recorder.requests:
         assert_set(request)
     assert recorder.requests[1]['sha256'] == hashlib.sha256(b'hello!').hexdigest()
     through.wait_event(type='exchange', count=5)
     assert sorted(e['http']['url'].rsplit('/', 1)[1] for e in through.events(type='exchange')) == ['1', '3', '4', '5', 'chunked']
+
+
+def test_where_the_pieces_end_does_not_matter(recorder, through):
+    """Byte by byte, on several connections at once, so that some come to be read alone."""
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: in_pieces(recorder, through, 1), range(24)))
+    assert len(recorder.requests) == 24 * 5
+    for request in recorder.requests:
+        assert_set(request)
+    assert not [e for e in through.events(type='connection') if e['proto'] != 'http1']
 
 
 def test_a_kept_connection_is_changed_to_its_end(recorder, through):

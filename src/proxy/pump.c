@@ -59,7 +59,8 @@ static bool rewrites(struct flow *f, struct bytes first)
 {
 	enum sniff what;
 
-	if (!f->rewrite || f->bytes[DIR_UP] || !first.n)
+	/* Its first piece may be the beginning of a head, of which nothing has gone on yet. */
+	if (!f->rewrite || rewrite_begun(f->rewrite) || !first.n)
 		return f->rewrite != NULL;
 	what = sniff_first(first);
 	if (what == SNIFF_HTTP || what == SNIFF_MORE)

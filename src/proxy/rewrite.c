@@ -11,7 +11,7 @@ struct rewrite {
 	struct rewrite1 *engine;
 	struct buf out;
 	struct buf held;
-	bool waits, refused;
+	bool begun, waits, refused;
 	bool end_due, end_clean;
 };
 
@@ -64,6 +64,7 @@ enum rewrite_result rewrite_run(struct rewrite *r, struct bytes *in, struct byte
 	struct rewrite1_io io = { .in = *in, .out = &r->out };
 	enum rewrite_result result = REWRITE_REFUSED;
 
+	r->begun = true;
 	buf_clear(&r->out);
 	buf_shrink(&r->out);
 	switch (rewrite1_feed(r->engine, &io, e)) {
@@ -86,6 +87,11 @@ enum rewrite_result rewrite_run(struct rewrite *r, struct bytes *in, struct byte
 	*in = io.in;
 	*out = buf_bytes(&r->out);
 	return result;
+}
+
+bool rewrite_begun(const struct rewrite *r)
+{
+	return r->begun;
 }
 
 void rewrite_answer(struct rewrite *r, bool switched)

@@ -21,6 +21,7 @@ enum rewrite_result {
  * server is in *out, which lies in r until the next call. */
 enum rewrite_result rewrite_run(struct rewrite *r, struct bytes *in, struct bytes *out,
 				struct err *e);
+bool rewrite_begun(const struct rewrite *r); /* rewrite_run was called */
 /* The server has answered: switched, from here on bytes are not HTTP. */
 void rewrite_answer(struct rewrite *r, bool switched);
 bool rewrite_waits(const struct rewrite *r);
