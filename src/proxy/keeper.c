@@ -15,6 +15,7 @@
 #include "proc/sandbox.h"
 #include "proxy/key_pool.h"
 #include "proxy/keeper_proto.h"
+#include "proxy/rate.h"
 #include "wire/name.h"
 
 #define NS_PER_S ((int64_t)1000000000)
@@ -51,7 +52,7 @@ struct keeper {
 	struct cache *minted;
 	struct channel *control;
 	struct lane_link lanes[KEEPER_LANES_MAX];
-	int64_t tokens_ns; /* the moment at which the bucket would be empty */
+	struct rate rate; /* of minting */
 	char log_path[PATHS_MAX], log_old[PATHS_MAX];
 	int log_fd;
 	struct buf log;
@@ -172,19 +173,6 @@ static int check_name(struct bytes name, struct err *e)
 	return name.n == 0 || addr_parse_ip(name, 0, &a) ? 0 : name_parse(name, &n, e);
 }
 
-static bool rate_allows(struct keeper *k)
-{
-	int64_t now = loop_mono_ns(k->loop),
-		full = now - (int64_t)RATE_BURST * (NS_PER_S / RATE_PER_S);
-
-	if (k->tokens_ns < full)
-		k->tokens_ns = full;
-	if (k->tokens_ns + NS_PER_S / RATE_PER_S > now)
-		return false;
-	k->tokens_ns += NS_PER_S / RATE_PER_S;
-	return true;
-}
-
 static int mint_now(struct keeper *k, const struct keeper_message *req, struct minted *m,
 		    struct err *e)
 {
@@ -238,7 +226,7 @@ static struct minted *mint(struct keeper *k, const struct keeper_message *req, s
 	m = cache_find(k->minted, sha256_bytes(&hash), loop_mono_ns(k->loop));
 	if (m && is_current(k, m))
 		return m;
-	if (!rate_allows(k)) {
+	if (!rate_take(&k->rate, loop_mono_ns(k->loop))) {
 		(void)FAIL(e, LIMIT, "more than %d certificates a second", RATE_PER_S);
 		return NULL;
 	}
@@ -448,6 +436,7 @@ int keeper_run(const struct keeper_options *o)
 
 	if (!k)
 		return EXIT_FAULT;
+	k->rate = (struct rate){ .per_s = RATE_PER_S, .burst = RATE_BURST };
 	if (keeper_start(k, o, &e) < 0) {
 		fprintf(stderr, "oriel: the keeper of the bump root cannot start: %s\n",
 			e.sentence);
