@@ -393,7 +393,7 @@ static void the_printer_writes_every_default_down(void **state)
 					    "  connections-per-client: 10000\n"
 					    "  buffer: 256KiB\n"
 					    "  certificates: 10000\n"
-					    "  sessions: 10000\n");
+					    "  sessions: 1000\n");
 	buf_fini(&text);
 	proxy_config_free(c);
 }

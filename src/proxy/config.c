@@ -27,7 +27,7 @@ const struct config_limits config_limits_default = {
 	.connections_per_client = 10000,
 	.buffer = 256 * 1024,
 	.certificates = 10000,
-	.sessions = 10000,
+	.sessions = 1000,
 };
 
 const struct config_observe config_observe_default = {

@@ -48,7 +48,8 @@ struct lane {
 	struct resolver *resolver;
 	struct leaf_desk *desk;
 	struct cache *policies;	 /* of struct tls_policy, by what the client offered */
-	struct cache *sessions;	 /* of struct session_slot, by server */
+	struct cache *sessions;	 /* of sessions (session.c), by server */
+	size_t sessions_more;	 /* room for them beyond what every server has */
 	struct cache *verifiers; /* of struct verifier, by trust */
 	struct tls_policy *server_policy;
 	struct list flows;

@@ -1,129 +1,11 @@
 #include "proxy/leaf.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "base/cache.h"
 #include "base/list.h"
 #include "base/mem.h"
-#include "crypt/hash.h"
-#include "pki/cert.h"
+#include "proxy/leaf_store.h"
 
-#define SHARDS 8
-#define ISSUER_TEXT_MAX 200
 #define PENDING_MAX 4096
-
-struct leaf_entry {
-	struct leaf leaf; /* first: a leaf is given out as its entry */
-	atomic_uint count;
-};
-
-struct leaf *leaf_ref(struct leaf *l)
-{
-	struct leaf_entry *en = LIST_OWNER(l, struct leaf_entry, leaf);
-
-	atomic_fetch_add_explicit(&en->count, 1, memory_order_relaxed);
-	return l;
-}
-
-void leaf_free(struct leaf *l)
-{
-	struct leaf_entry *en;
-
-	if (!l)
-		return;
-	en = LIST_OWNER(l, struct leaf_entry, leaf);
-	if (atomic_fetch_sub_explicit(&en->count, 1, memory_order_acq_rel) != 1)
-		return;
-	tls_identity_free(l->identity);
-	mem_free(l->key_note);
-	mem_free(l->issuer);
-	mem_free(en);
-}
-
-static void leaf_free_value(void *value)
-{
-	leaf_free(value);
-}
-
-struct leaf_store {
-	struct {
-		pthread_mutex_t lock;
-		struct cache *cache;
-	} shards[SHARDS];
-};
-
-int leaf_store_new(size_t max_leaves, int64_t max_age_ns, struct leaf_store **out, struct err *e)
-{
-	struct cache_options o = { .max_entries = max_leaves / SHARDS + 1,
-				   .max_age_ns = max_age_ns,
-				   .free_value = leaf_free_value };
-	struct leaf_store *s = mem_new(sizeof(*s));
-
-	if (!s)
-		return FAIL(e, NOMEM, "the store of minted certificates");
-	for (size_t i = 0; i < SHARDS; i++) {
-		pthread_mutex_init(&s->shards[i].lock, NULL);
-		if (cache_new(&o, &s->shards[i].cache, e) < 0) {
-			leaf_store_free(s);
-			return err_ctx(e, "the store of minted certificates");
-		}
-	}
-	*out = s;
-	return 0;
-}
-
-void leaf_store_free(struct leaf_store *s)
-{
-	if (!s)
-		return;
-	for (size_t i = 0; i < SHARDS; i++)
-		cache_free(s->shards[i].cache);
-	mem_free(s);
-}
-
-size_t leaf_store_count(struct leaf_store *s)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < SHARDS; i++) {
-		pthread_mutex_lock(&s->shards[i].lock);
-		count += cache_count(s->shards[i].cache);
-		pthread_mutex_unlock(&s->shards[i].lock);
-	}
-	return count;
-}
-
-static size_t shard_of(const struct sha256 *key)
-{
-	return key->b[0] % SHARDS;
-}
-
-static struct leaf *store_find(struct leaf_store *s, const struct sha256 *key, int64_t now_ns)
-{
-	size_t i = shard_of(key);
-	struct leaf *l;
-
-	pthread_mutex_lock(&s->shards[i].lock);
-	l = cache_find(s->shards[i].cache, sha256_bytes(key), now_ns);
-	if (l)
-		leaf_ref(l);
-	pthread_mutex_unlock(&s->shards[i].lock);
-	return l;
-}
-
-/* The store takes one count. That it could not be kept is no failure for those who wait. */
-static void store_put(struct leaf_store *s, const struct sha256 *key, struct leaf *l,
-		      int64_t now_ns)
-{
-	size_t i = shard_of(key);
-	int kept;
-
-	pthread_mutex_lock(&s->shards[i].lock);
-	kept = cache_put(s->shards[i].cache, sha256_bytes(key), l, now_ns, NULL);
-	pthread_mutex_unlock(&s->shards[i].lock);
-	(void)kept;
-}
 
 struct pending {
 	struct list node; /* in the desk */
@@ -230,8 +112,9 @@ int leaf_desk_ask(struct leaf_desk *d, const struct leaf_ask *ask, struct leaf_r
 
 	if (sha256_of(parts, ARRAY_LEN(parts), &key, e) < 0)
 		return -1;
-	*reply = (struct leaf_reply){ .outcome = LEAF_READY,
-				      .leaf = store_find(d->options.store, &key, ask->now_ns) };
+	*reply =
+		(struct leaf_reply){ .outcome = LEAF_READY,
+				     .leaf = leaf_store_find(d->options.store, &key, ask->now_ns) };
 	if (reply->leaf)
 		return 0;
 	t = mem_new(sizeof(*t));
@@ -293,40 +176,11 @@ static void pending_settle(struct leaf_desk *d, struct pending *p, struct leaf *
 	}
 }
 
-/* NULL when it cannot be read, or there is no memory. */
-static char *issuer_of(struct bytes der)
-{
-	char text[ISSUER_TEXT_MAX];
-	struct cert c;
-
-	if (cert_parse(der, &c, NULL) < 0)
-		return NULL;
-	return mem_str(name_text(c.issuer, text, sizeof(text)));
-}
-
-static int leaf_make(const struct keeper_message *m, struct tls_key *key, struct leaf **out,
-		     struct err *e)
-{
-	struct leaf_entry *en = mem_new(sizeof(*en));
-
-	if (!en)
-		return FAIL(e, NOMEM, "a minted certificate");
-	atomic_init(&en->count, 1);
-	en->leaf.kind = m->kind;
-	en->leaf.key_note = mem_dup(m->text);
-	en->leaf.issuer = issuer_of(m->der);
-	if (!en->leaf.key_note || tls_identity_new(&m->der, 1, key, &en->leaf.identity, e) < 0) {
-		leaf_free(&en->leaf);
-		return err_ctx(e, "a minted certificate");
-	}
-	*out = &en->leaf;
-	return 0;
-}
-
 void leaf_desk_answer(struct leaf_desk *d, const struct keeper_message *m, struct tls_key *key,
 		      int64_t now_ns)
 {
 	struct pending *p = pending_find(d, m->id);
+	struct leaf_source from = { m, key };
 	struct leaf *leaf = NULL;
 	struct err e = { 0 };
 
@@ -334,12 +188,12 @@ void leaf_desk_answer(struct leaf_desk *d, const struct keeper_message *m, struc
 		return;
 	if (d->options.on_minted)
 		d->options.on_minted(d->options.ctx, now_ns - p->asked_ns);
-	if (leaf_make(m, key, &leaf, &e) < 0) {
+	if (leaf_new(&from, &leaf, &e) < 0) {
 		pending_settle(d, p, NULL, &e);
 		return;
 	}
 	if (!m->temporary)
-		store_put(d->options.store, &p->key, leaf_ref(leaf), now_ns);
+		leaf_store_put(d->options.store, &p->key, leaf, &from, now_ns);
 	pending_settle(d, p, leaf, NULL);
 	leaf_free(leaf);
 }

@@ -17,7 +17,7 @@ struct leaf {
 void leaf_free(struct leaf *l); /* gives one count back */
 struct leaf *leaf_ref(struct leaf *l);
 
-/* The shared store: sharded, bounded by count and age. Thread-safe. */
+/* The shared store (leaf_store.h): sharded, bounded by count and age. Thread-safe. */
 struct leaf_store;
 int leaf_store_new(size_t max_leaves, int64_t max_age_ns, struct leaf_store **out,
 		   struct err *e) MUST_CHECK;

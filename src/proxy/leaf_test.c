@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 
@@ -188,6 +189,51 @@ static void a_certificate_with_a_key_for_the_meantime_is_not_kept(void **state)
 	scene_free(s);
 }
 
+/* Identities are kept for those used lately only; the rest is made again from what is kept of them. */
+static void an_identity_that_was_given_up_is_made_again(void **state)
+{
+	struct scene *s = scene_new(0);
+	struct leaf_ask a = { .origin_der = bytes_str("origin"), .done = on_done, .ctx = s };
+	struct leaf_reply r, later;
+
+	(void)state;
+	assert_int_equal(leaf_desk_ask(s->desk, &a, &r, NULL), 0);
+	answer(s, s->sent[0], false);
+	assert_int_equal(leaf_desk_ask(s->desk, &a, &r, NULL), 0);
+	assert_int_equal(r.outcome, LEAF_READY);
+	a.now_ns = (int64_t)3600 * 1000000000;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(leaf_desk_ask(s->desk, &a, &later, NULL), 0);
+		assert_int_equal(later.outcome, LEAF_READY);
+		assert_ptr_not_equal(later.leaf->identity, r.leaf->identity);
+		assert_int_equal(later.leaf->kind, r.leaf->kind);
+		assert_string_equal(later.leaf->key_note, r.leaf->key_note);
+		assert_string_equal(later.leaf->issuer, r.leaf->issuer);
+		leaf_free(later.leaf);
+	}
+	leaf_free(r.leaf);
+	assert_int_equal(s->sent_count, 1);
+	scene_free(s);
+}
+
+static void the_store_is_bounded(void **state)
+{
+	struct scene *s = scene_new(0);
+	struct leaf_reply r;
+	char name[32];
+
+	(void)state;
+	for (uint32_t i = 0; i < 400; i++) {
+		snprintf(name, sizeof(name), "origin %u", i);
+		s->sent_count = 0;
+		assert_int_equal(ask_for(s, name, MINT_TRUSTED, &r, NULL), 0);
+		assert_int_equal(r.outcome, LEAF_WAIT);
+		answer(s, s->sent[0], false);
+	}
+	assert_in_range(leaf_store_count(s->store), 80, 108);
+	scene_free(s);
+}
+
 static void what_is_no_certificate_is_a_refusal(void **state)
 {
 	struct keeper_message m = { .type = KEEPER_LEAF, .der = bytes_str("rubbish") };
@@ -252,6 +298,8 @@ int main(void)
 		cmocka_unit_test(who_has_gone_is_not_told),
 		cmocka_unit_test(a_refusal_reaches_all_who_wait),
 		cmocka_unit_test(a_certificate_with_a_key_for_the_meantime_is_not_kept),
+		cmocka_unit_test(an_identity_that_was_given_up_is_made_again),
+		cmocka_unit_test(the_store_is_bounded),
 		cmocka_unit_test(what_is_no_certificate_is_a_refusal),
 		cmocka_unit_test(requests_under_way_are_bounded),
 		cmocka_unit_test(nobody_waits_for_a_request_that_could_not_be_sent),

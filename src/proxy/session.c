@@ -4,13 +4,17 @@
 #include "base/wr.h"
 #include "proxy/offer.h"
 
-#define PER_SERVER 4
+/* Sessions of one server: so many at first, doubled each time that they were all taken (connections to
+ * it are opened side by side, and a TLS 1.3 ticket is good for one of them). */
+#define PER_SERVER_FIRST 2
+#define PER_SERVER_MAX 32
 #define KEY_MAX 4096
 #define MAX_AGE_NS ((int64_t)7200 * 1000000000)
 
 struct slot {
-	struct tls_session *list[PER_SERVER]; /* newest last */
-	size_t count;
+	struct lane *lane;
+	struct tls_session **list; /* newest last */
+	size_t count, max;
 };
 
 static void slot_free(void *value)
@@ -19,7 +23,41 @@ static void slot_free(void *value)
 
 	for (size_t i = 0; i < s->count; i++)
 		tls_session_free(s->list[i]);
+	s->lane->sessions_more -= s->max - PER_SERVER_FIRST;
+	mem_free(s->list);
 	mem_free(s);
+}
+
+static struct slot *slot_new(struct lane *l)
+{
+	struct slot *s = mem_new(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->lane = l;
+	s->max = PER_SERVER_FIRST;
+	s->list = mem_new_array(s->max, sizeof(struct tls_session *));
+	if (s->list)
+		return s;
+	mem_free(s);
+	return NULL;
+}
+
+/* All lane's servers together may have as many more as there may be servers. */
+static void slot_grow(struct slot *s)
+{
+	struct lane *l = s->lane;
+	struct tls_session **list;
+
+	if (s->max == PER_SERVER_MAX ||
+	    l->sessions_more + s->max > l->setup->config->limits.sessions)
+		return;
+	list = mem_resize(s->list, 2 * s->max * sizeof(struct tls_session *));
+	if (!list)
+		return;
+	s->list = list;
+	l->sessions_more += s->max;
+	s->max *= 2;
 }
 
 int session_cache_new(size_t max, struct cache **out, struct err *e)
@@ -58,17 +96,17 @@ void session_put(struct flow *f, struct tls_session *s)
 	struct slot *slot = cache_find(f->lane->sessions, sha256_bytes(&f->session_key), now);
 
 	if (!slot) {
-		slot = mem_new(sizeof(*slot));
+		slot = slot_new(f->lane);
 		if (!slot || cache_put(f->lane->sessions, sha256_bytes(&f->session_key), slot, now,
 				       NULL) < 0) {
 			tls_session_free(s);
 			return;
 		}
 	}
-	if (slot->count == PER_SERVER) {
+	if (slot->count == slot->max) {
 		tls_session_free(slot->list[0]);
-		memmove(slot->list, slot->list + 1, (PER_SERVER - 1) * sizeof(slot->list[0]));
 		slot->count--;
+		memmove(slot->list, slot->list + 1, slot->count * sizeof(struct tls_session *));
 	}
 	slot->list[slot->count++] = s;
 }
@@ -81,8 +119,12 @@ struct tls_session *session_get(struct flow *f)
 
 	metric_add(f->lane->o.metrics,
 		   slot && slot->count ? METRIC_SESSION_HIT : METRIC_SESSION_MISS, 1);
-	if (!slot || !slot->count)
+	if (!slot)
 		return NULL;
+	if (!slot->count) {
+		slot_grow(slot);
+		return NULL;
+	}
 	newest = slot->list[slot->count - 1];
 	if (!tls_session_is_tls13(newest))
 		return tls_session_ref(newest);
