@@ -129,7 +129,7 @@ static int parse_head(struct rd *r, struct ask_reply *out, uint64_t *length)
 	return -1;
 }
 
-static int parse(struct bytes in, struct ask_reply *out, struct err *e)
+int ask_parse(struct bytes in, struct ask_reply *out, struct err *e)
 {
 	bool bad = false;
 	struct rd r = rd_init(in, &bad);
@@ -158,7 +158,7 @@ int ask(const char *admin, const char *target, struct ask_reply *out, struct err
 	    send_all(fd, buf_bytes(&text), e) < 0)
 		return err_ctx(e, "%s", path);
 	buf_clear(&text);
-	if (read_all(fd, &text, e) < 0 || parse(buf_bytes(&text), out, e) < 0)
+	if (read_all(fd, &text, e) < 0 || ask_parse(buf_bytes(&text), out, e) < 0)
 		return err_ctx(e, "%s", path);
 	return 0;
 }
