@@ -291,6 +291,16 @@ static void on_leg_end(struct flow_slot *f, const struct event *ev)
 	flow_slot_set(f, &leg->end_reason, ev->u.leg_end.reason, TEXT_MAX_BYTES);
 }
 
+/* Something went over it, which we could read and which was no exchange of any protocol: bytes. Their
+ * chunks would have said so, but are only produced for somebody who wants them. */
+static bool was_bytes(const struct flow_info *f)
+{
+	bool readable = f->action == ACTION_BUMP || f->action == ACTION_PLAIN;
+
+	return f->proto == PROTO_UNKNOWN && readable && f->exchanges == 0 &&
+	       (f->bytes_up || f->bytes_down);
+}
+
 static void on_flow_end(struct tracker *t, struct flow_slot *f, const struct event *ev)
 {
 	const struct ev_flow_end *end = &ev->u.flow_end;
@@ -306,6 +316,8 @@ static void on_flow_end(struct tracker *t, struct flow_slot *f, const struct eve
 	flow_slot_set(f, &info->reason, end->reason, TEXT_MAX_BYTES);
 	LIST_EACH (it, &f->exchanges)
 		exchange_finish(t, LIST_OWNER(it, struct slot, in_flow), ev->mono_ns, true);
+	if (was_bytes(info))
+		info->proto = PROTO_BYTES;
 	info->ended = true;
 	if (t->o.on_flow)
 		t->o.on_flow(t->o.ctx, info);
