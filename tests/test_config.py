@@ -223,7 +223,8 @@ def test_many_listeners_start(run_oriel, https):
     assert get(o, https).ok()
 
 
-def test_reloads_leave_no_descriptors_behind(run_oriel, tmp_path):
+def test_reloads_leave_no_descriptors_behind(as_root, run_oriel, tmp_path):
+    """Counting them in hidden processes needs root."""
     keys = str(tmp_path / 'keys')
     o = run_oriel(bump_all(observe={'keylog': {'path': keys}}), env={'SSLKEYLOGFILE': str(tmp_path / 'more-keys')})
 
@@ -396,8 +397,9 @@ def test_upstream_ca_for_all_and_for_a_rule(run_oriel, certs, tmp_path):
 def test_clients_are_let_in_by_address(run_oriel, https):
     o = run_oriel({'listeners': [{'bind': '127.0.0.1:PORT', 'default': 'bump', 'clients': ['127.0.0.2/32']}], 'hosts': LOCAL})
     assert ways.ask_connect(o.port, 'www.oriel.test', https.port, source='127.0.0.2')[1] == 200
-    with pytest.raises((ConnectionResetError, BrokenPipeError)):
-        ways.ask_connect(o.port, 'www.oriel.test', https.port)
+    # Closed without a word, perhaps before what it says was read.
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        assert ways.ask_connect(o.port, 'www.oriel.test', https.port)[1:] == (0, b'')
     event = o.wait_event(type='connection', failure='policy-block')
     assert '`clients:` does not allow this client' in event['reason']
     # It lives on.

@@ -1,8 +1,10 @@
 """Three network namespaces for what is intercepted on its way: client 10.9.0.5, server 10.9.0.43, and between them,
 routing, proxy 10.9.0.143 (and fd09::5, fd09::2b, fd09::8f). Root only; all are removed at the end."""
+import ctypes
 import itertools
 import os
 import subprocess
+import threading
 
 ADDRESSES = {
     'client': ('10.9.0.5', 'fd09::5'),
@@ -10,6 +12,8 @@ ADDRESSES = {
     'proxy': ('10.9.0.143', 'fd09::8f'),
 }
 _number = itertools.count()
+_libc = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET = 0x40000000
 
 
 def _ip(*args, check=True):
@@ -62,6 +66,26 @@ class Net:
                               check=False, timeout=timeout)
         assert done.returncode == 0 or not check, f'{argv}: {done.stderr}'
         return done
+
+    def within(self, role, make):
+        """Calls make() on a thread in the namespace of the role: what sockets it makes stay there."""
+        got = []
+
+        def there():
+            try:
+                with open(f'/run/netns/{self.names[role]}', 'rb') as ns:
+                    if _libc.setns(ns.fileno(), _CLONE_NEWNET) != 0:
+                        raise OSError(ctypes.get_errno(), 'setns')
+                got.append((make(), None))
+            except BaseException as e:  # pylint: disable=broad-exception-caught
+                got.append((None, e))
+        thread = threading.Thread(target=there)
+        thread.start()
+        thread.join(60)
+        value, error = got[0]
+        if error:
+            raise error
+        return value
 
     def _make(self):
         for role, name in self.names.items():
