@@ -145,7 +145,7 @@ def test_it_says_what_it_decrypts_and_what_to_try(run_oriel, https, certs):
     o = run_oriel(HOSTS)
     o.wait_line('oriel browser')
     said = '\n'.join(o.errors)
-    assert f'listening on 127.0.0.1:{o.port}' in said and 'decrypts what no rule says otherwise' in said
+    assert f'listening on 127.0.0.1:{o.port}' in said and 'decrypts everything' in said
     assert o.root in said
     assert len([line for line in o.errors if line.strip()]) < 10
     for verb in ('eval "$(oriel env)"', 'oriel exec -- CMD', 'oriel browser URL'):

@@ -114,6 +114,16 @@ def test_the_streams_of_http2_are_told_apart(start, run_oriel, certs):
     assert max(map(len, by_flow.values())) > 1
 
 
+def test_a_connection_of_http2_that_nobody_used_is_still_http2(start, run_oriel, certs):
+    """As browsers open them in advance; the server has said hello."""
+    server = start(peers.nginx, certs.good(), http2=True)
+    o = run_oriel(config())
+    with client.tls_through(o.port, NAME, server.port, o.root, alpn=['h2']) as s:
+        assert s.recv(100)
+    event = o.wait_event(type='connection')
+    assert (event['proto'], event['exchanges'], event['failed']) == ('http2', 0, False)
+
+
 # ---- gRPC
 
 CALLS = {

@@ -31,8 +31,9 @@ static void listeners(const struct plan *p)
 	for (size_t i = 0; i < p->config->listener_count; i++) {
 		const struct config_listener *l = &p->config->listeners[i];
 
-		fprintf(stderr, "oriel: listening on %s (%s): %s what no rule says otherwise\n",
-			addr_text(&p->bound[i], at), how(l), what(l));
+		fprintf(stderr, "oriel: listening on %s (%s): %s %s\n", addr_text(&p->bound[i], at),
+			how(l), what(l),
+			l->rule_count ? "all but what its rules say otherwise" : "everything");
 	}
 }
 

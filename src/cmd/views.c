@@ -113,6 +113,15 @@ static int start_har(struct views *v, const struct views_options *o, struct err 
 	return 0;
 }
 
+/* A person wants to know what the columns are. */
+static void put_title(struct views *v)
+{
+	AUTO(buf_fini) struct buf b = buf_init(ONE_MAX);
+
+	if (text_title(&b, &v->text, NULL) == 0)
+		output_put(v->lines, buf_bytes(&b));
+}
+
 int views_new(const struct views_options *o, struct views **out, struct err *e)
 {
 	const struct config_observe *c = o->observe;
@@ -144,6 +153,8 @@ int views_new(const struct views_options *o, struct views **out, struct err *e)
 		views_free(v);
 		return -1;
 	}
+	if (o->terminal && v->log == CONFIG_LOG_TEXT)
+		put_title(v);
 	*out = v;
 	return 0;
 }

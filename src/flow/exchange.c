@@ -1,6 +1,7 @@
 #include "flow/exchange.h"
 
 #include "base/mem.h"
+#include "flow/observe.h"
 #include "flow/slot.h"
 
 #define SPARE_MAX 64
@@ -291,14 +292,18 @@ static void on_leg_end(struct flow_slot *f, const struct event *ev)
 	flow_slot_set(f, &leg->end_reason, ev->u.leg_end.reason, TEXT_MAX_BYTES);
 }
 
-/* Something went over it, which we could read and which was no exchange of any protocol: bytes. Their
- * chunks would have said so, but are only produced for somebody who wants them. */
-static bool was_bytes(const struct flow_info *f)
+/* What went over a connection that we could read and that had no exchange: HTTP/2 says hello before
+ * anybody asks for anything; else bytes. Their chunks would have said so, but are only produced for
+ * somebody who wants them. */
+static enum flow_proto proto_of_rest(const struct flow_info *f)
 {
 	bool readable = f->action == ACTION_BUMP || f->action == ACTION_PLAIN;
 
-	return f->proto == PROTO_UNKNOWN && readable && f->exchanges == 0 &&
-	       (f->bytes_up || f->bytes_down);
+	if (f->proto != PROTO_UNKNOWN || !readable || !(f->bytes_up || f->bytes_down))
+		return f->proto;
+	if (observe_alpn_is_http2(f->leg[LEG_CLIENT].alpn) && !f->dark.n)
+		return PROTO_HTTP2;
+	return PROTO_BYTES;
 }
 
 static void on_flow_end(struct tracker *t, struct flow_slot *f, const struct event *ev)
@@ -316,8 +321,7 @@ static void on_flow_end(struct tracker *t, struct flow_slot *f, const struct eve
 	flow_slot_set(f, &info->reason, end->reason, TEXT_MAX_BYTES);
 	LIST_EACH (it, &f->exchanges)
 		exchange_finish(t, LIST_OWNER(it, struct slot, in_flow), ev->mono_ns, true);
-	if (was_bytes(info))
-		info->proto = PROTO_BYTES;
+	info->proto = proto_of_rest(info);
 	info->ended = true;
 	if (t->o.on_flow)
 		t->o.on_flow(t->o.ctx, info);

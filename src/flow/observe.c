@@ -142,7 +142,7 @@ static void on_end(void *ctx, const struct http_end *end)
 	event_bus_emit(o->options.bus, &ev);
 }
 
-static bool is_http2(struct bytes alpn)
+bool observe_alpn_is_http2(struct bytes alpn)
 {
 	/* gRPC's own name from before RFC 7540; its C core still prefers it. */
 	return bytes_equal(alpn, bytes_str("h2")) || bytes_equal(alpn, bytes_str("grpc-exp"));
@@ -157,7 +157,7 @@ int observe_new(const struct observe_options *options, struct observe **out, str
 		return FAIL(e, NOMEM, "an observer");
 	o->options = *options;
 	o->sink = (struct http_sink){ .on_head = on_head, .on_end = on_end, .ctx = o };
-	if (is_http2(alpn))
+	if (observe_alpn_is_http2(alpn))
 		o->mode = MODE_HTTP2;
 	else if (alpn.n && !bytes_equal(alpn, bytes_str("http/1.1")) &&
 		 !bytes_equal(alpn, bytes_str("http/1.0")))

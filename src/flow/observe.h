@@ -15,6 +15,8 @@
 
 struct observe;
 
+bool observe_alpn_is_http2(struct bytes alpn); /* "h2", "grpc-exp" */
+
 struct observe_options {
 	const struct event_bus *bus; /* borrowed until observe_free, as is all below */
 	uint64_t flow;

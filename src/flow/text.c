@@ -199,7 +199,7 @@ static const char *flow_word(const struct text_options *o, const struct flow_inf
 	}
 	if (f->action == ACTION_SPLICE)
 		return "spliced";
-	if (f->dark.n || (f->exchanges == 0 && (f->bytes_up || f->bytes_down)))
+	if (f->dark.n || (f->exchanges == 0 && f->proto == PROTO_BYTES))
 		return "bytes";
 	return f->exchanges == 0 && o->verbose ? "unused" : NULL;
 }
