@@ -90,6 +90,7 @@ def test_a_server_is_reached_and_seen(start, run_oriel, certs, kind, version):
 # ---- HTTP/2: several streams of one connection
 
 
+@pytest.mark.sanitized
 def test_the_streams_of_http2_are_told_apart(start, run_oriel, certs):
     files = {f'{i}.txt': b'#' * 1000 * i for i in range(1, 6)}
     server = start(peers.nginx, certs.good(), http2=True, files=files, extra='gzip off;')
@@ -158,6 +159,7 @@ def grpc_oriel(tmp_path_factory, certs):
         yield o
 
 
+@pytest.mark.sanitized
 @pytest.mark.parametrize('kind', list(CALLS))
 def test_a_grpc_call_is_seen_as_such(grpc_server, grpc_oriel, kind):
     o, (prints, up, down, status) = grpc_oriel, CALLS[kind]
@@ -221,6 +223,7 @@ def websocket_talk(o, certs, messages, cafile=None, **how):
     return asyncio.run(talk())
 
 
+@pytest.mark.sanitized
 @pytest.mark.parametrize('compression', ['deflate', None])
 def test_a_websocket_is_seen_as_such(run_oriel, certs, compression):
     o = run_oriel(config(bodies=True))

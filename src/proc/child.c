@@ -181,10 +181,10 @@ const char *child_end_text(int status, char out[CHILD_TEXT_MAX])
 		snprintf(out, CHILD_TEXT_MAX, "ended with status %d", WEXITSTATUS(status));
 	else if (child_ended_by_sandbox(status))
 		snprintf(out, CHILD_TEXT_MAX,
-			 "ended by the sandbox: it made a system call that is forbidden to it "
+			 "was ended by the sandbox: it made a system call that is forbidden to it "
 			 "(the kernel's log has its number: audit type=1326)");
 	else
-		snprintf(out, CHILD_TEXT_MAX, "killed by signal %d (%s)", signum,
+		snprintf(out, CHILD_TEXT_MAX, "was killed by signal %d (%s)", signum,
 			 what ? what : "unknown");
 	return out;
 }

@@ -33,7 +33,7 @@ enum child_state { CHILD_RUNNING, CHILD_ENDED, CHILD_GONE /* no such child, or a
 enum child_state child_reap(pid_t pid, int *status);
 
 #define CHILD_TEXT_MAX 160
-/* "ended with status 3", "killed by signal 9 (Killed)", "ended by the sandbox: …"; returns out. */
+/* "ended with status 3", "was killed by signal 9 (Killed)", "was ended by the sandbox: …"; returns out. */
 const char *child_end_text(int status, char out[CHILD_TEXT_MAX]);
 bool child_ended_well(int status);	 /* exit status 0 */
 bool child_ended_by_sandbox(int status); /* SIGSYS */

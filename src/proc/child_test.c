@@ -81,7 +81,7 @@ static void a_signal_is_named(void **state)
 
 	(void)state;
 	assert_string_equal(child_end_text(run(raise_ctx, &term), text),
-			    "killed by signal 15 (Terminated)");
+			    "was killed by signal 15 (Terminated)");
 	int status = run(raise_ctx, &sys);
 	assert_true(child_ended_by_sandbox(status));
 	assert_non_null(strstr(child_end_text(status, text), "ended by the sandbox"));
