@@ -343,6 +343,11 @@ int sock_peer(int fd, struct addr *out, struct err *e)
 	return 0;
 }
 
+void sock_ack_now(int fd)
+{
+	set_on(fd, IPPROTO_TCP, TCP_QUICKACK);
+}
+
 void sock_nodelay(int fd)
 {
 	set_on(fd, IPPROTO_TCP, TCP_NODELAY);

@@ -45,6 +45,8 @@ void sock_close_reset(int *fd); /* the peer gets RST */
 int sock_local(int fd, struct addr *out, struct err *e) MUST_CHECK;
 int sock_peer(int fd, struct addr *out, struct err *e) MUST_CHECK;
 void sock_nodelay(int fd);
+/* What has come is acknowledged now, not only when something is sent or 40 ms have passed. */
+void sock_ack_now(int fd);
 
 /* Where a redirected connection was going (SO_ORIGINAL_DST, IP6T_SO_ORIGINAL_DST). Fails with ERR_UNSUPPORTED. */
 int sock_original_dst(int fd, struct addr *out, struct err *e) MUST_CHECK;

@@ -95,6 +95,10 @@ static unsigned answer_failed(struct flow *f, const struct err *e)
 static unsigned answer_done(struct flow *f)
 {
 	leg_go(&f->client, LEG_OPEN);
+	/* Without tickets nothing is sent after the client's Finished. A client that has not said
+	 * TCP_NODELAY holds its request back until that is acknowledged. */
+	if (f->client.in.n == 0)
+		sock_ack_now(f->client.fd);
 	metric_observe(f->lane->o.metrics, HIST_SHAKE_CLIENT,
 		       loop_mono_ns(f->lane->loop) - f->state_ns);
 	tell_handshake(f, LEG_CLIENT);

@@ -354,5 +354,6 @@ unsigned flow_enter(struct flow *f)
 	/* A connection without a byte is somebody looking whether the port is open. */
 	if (f->client.in.n == 0 && !f->entry->greeted)
 		return flow_go(f, FLOW_DONE);
-	return flow_fail(f, r == LEG_IO_RESET ? FAILURE_CLIENT_RESET : FAILURE_CLIENT_CLOSED, NULL);
+	return flow_fail(f, r == LEG_IO_RESET ? FAILURE_CLIENT_RESET : FAILURE_CLIENT_CLOSED,
+			 "in the middle of its first message");
 }

@@ -99,6 +99,7 @@ struct flow {
 	bool resuming;
 	int64_t shake_ns; /* how long the handshake with the server took */
 	bool server_spoke;
+	bool secrets_lost; /* some did not get into the key log */
 	struct leaf_ticket *ticket;
 	struct leaf *leaf;
 	enum mint_mode mint_mode;

@@ -1,5 +1,7 @@
 #include "proxy/secrets.h"
 
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -26,6 +28,17 @@ bool secret_wanted(const struct flow *f, const struct leg *l)
 	return false;
 }
 
+/* Said once a flow: without all its secrets it cannot be decrypted. */
+static void lost(struct flow *f, int error)
+{
+	metric_add(f->lane->o.metrics, METRIC_KEYLOG_LOST, 1);
+	if (f->secrets_lost)
+		return;
+	f->secrets_lost = true;
+	flow_note(f, "its secrets are not all in the key log: %s",
+		  error ? strerrordesc_np(error) : "only a part of a line was taken");
+}
+
 void secret_log(struct flow *f, enum flow_leg leg, struct bytes line)
 {
 	const struct leg *l = leg == LEG_CLIENT ? &f->client : &f->server;
@@ -38,8 +51,13 @@ void secret_log(struct flow *f, enum flow_leg leg, struct bytes line)
 	for (size_t i = 0; i < f->setup->keylog_count; i++) {
 		const struct setup_keylog *k = &f->setup->keylogs[i];
 
-		if (matches(k, l) && write(k->fd, whole, line.n + 1) != (ssize_t)(line.n + 1))
-			metric_add(f->lane->o.metrics, METRIC_KEYLOG_LOST, 1);
+		ssize_t n;
+
+		if (!matches(k, l))
+			continue;
+		n = write(k->fd, whole, line.n + 1);
+		if (n != (ssize_t)(line.n + 1))
+			lost(f, n < 0 ? errno : 0);
 	}
 	mem_wipe(whole, line.n + 1);
 	tell_secret(f, leg, keylog_line_label(line));

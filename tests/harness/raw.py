@@ -242,3 +242,7 @@ class Recorder:
                     kept += data
                 up.sendall(data)
             up.shutdown(socket.SHUT_WR)
+
+
+def pem(der):
+    return ssl.DER_cert_to_PEM_cert(der)
