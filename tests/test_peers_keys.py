@@ -62,15 +62,27 @@ def test_without_either_there_is_none_and_nothing_is_said(run_oriel, https):
     assert 'secret' not in o.said()
 
 
-def test_the_keys_are_there_before_the_first_application_data(run_oriel, https, tmp_path):
-    keys = tmp_path / 'keys'
+def test_the_keys_are_there_before_the_first_application_data(run_oriel, certs, tmp_path):
+    """Looked at when the first byte arrives, at the client and at the server."""
+    keys, at_server = tmp_path / 'keys', []
+    context = client.ssl.SSLContext(client.ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs.good().chain, certs.good().key)
+
+    def behave(conn):
+        with context.wrap_socket(conn, server_side=True) as s:
+            s.sendall(b'hello')
+            s.recv(1)
+            at_server.append(secrets(keys))
+            s.sendall(b'bye')
+
     o = run_oriel(config(path=str(keys)))
-    with client.tls_through(o.port, NAME, https.port, o.root) as s:
-        # Hands were shaken on both sides, and nobody has sent a byte.
-        assert [set(labels) for labels in secrets(keys).values()] == [LABELS_13] * 2
-        s.sendall(b'GET /bytes/3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
-        assert client.read_all(s)[0].endswith(peers.pattern(3))
-    assert len(secrets(keys)) == 2
+    with peers.RawServer(behave) as server, client.tls_through(o.port, NAME, server.port, o.root) as s:
+        assert s.recv(5) == b'hello'
+        at_client = secrets(keys)
+        s.sendall(b'x')
+        assert s.recv(3) == b'bye'
+    for seen in (at_client, at_server[0]):
+        assert [set(labels) for labels in seen.values()] == [LABELS_13] * 2
 
 
 def test_lines_of_many_connections_at_once_stay_whole(run_oriel, https, tmp_path):
