@@ -13,7 +13,7 @@ import time
 import pytest
 
 from harness import client, hello, peers, process, raw
-from harness.oriel import ROOT
+from harness.oriel import BUILD, ROOT
 
 pytestmark = pytest.mark.sanitized
 
@@ -530,7 +530,8 @@ def test_a_slow_reader_holds_the_writer(certs, tunnel, way):
             writer = threading.Thread(target=lambda: result.append(flood(tls, FLOOD, written)), daemon=True)
             writer.start()
         assert held_back(written) < FLOOD / 2
-        assert worker_memory(tunnel.oriel()) - before < 3 << 20
+        # A sanitizer keeps what was freed for a while.
+        assert worker_memory(tunnel.oriel()) - before < (3 << 20 if BUILD == 'release' else 48 << 20)
         may_read.set()
         if way == 'down':
             result.append(drain(tls))
