@@ -23,6 +23,6 @@ int ask(const char *admin, const char *target, struct ask_reply *out, struct err
 int ask_ok(const char *admin, const char *target, struct buf *body, struct err *e) MUST_CHECK;
 /* A whole answer, head and body; out->body is empty at first. Fails with ERR_HTTP_DECODE, ERR_CLOSED
  * when it is not whole, ERR_LIMIT, ERR_NOMEM. */
-int ask_parse(struct bytes answer, struct ask_reply *out, struct err *e) MUST_CHECK;
+int ask_parse(struct bytes in, struct ask_reply *out, struct err *e) MUST_CHECK;
 
 #endif
