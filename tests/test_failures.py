@@ -202,7 +202,8 @@ def test_an_end_in_the_handshake_is_a_close(start, certs, run_oriel, raw_server)
         server = raw_server(peers.relays_part_of(real.port, count))
         oriel = run_oriel(raw.egress())
         assert shake(oriel, server.port) == ('close', b''), count
-        failed(oriel, 'upstream-closed', 'server', 'in the TLS handshake')
+        # Who hangs up at once may do so before the client's first word has come.
+        failed(oriel, 'upstream-closed', 'server', 'in the TLS handshake' if count else 'closed the connection')
 
 
 @pytest.mark.parametrize('said', [b'\x16\x03\x03\0\x05\x02\0\0\x01\x07', b'\x16\x03\x03\xff\xff' + bytes(70000),
