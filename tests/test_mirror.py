@@ -9,8 +9,6 @@ import pytest
 from harness import client, peers, process, raw
 from harness.oriel import Oriel
 
-pytestmark = pytest.mark.sanitized
-
 UNTRUSTED = 'unable to get local issuer certificate'
 # What a client says of the certificate, the verdict in the line, and whether the untrusted twin has signed it.
 FAULTS = {
@@ -58,6 +56,7 @@ def strict(oriel, der, tmp_path, *more):
 # ---- certificates that do not verify ----
 
 
+@pytest.mark.sanitized
 @faulty
 def test_what_is_wrong_stays_wrong(start, certs, run_oriel, kind):
     """mirror is the default."""
@@ -100,6 +99,7 @@ def test_allow_shows_a_certificate_that_verifies(start, certs, run_oriel, tmp_pa
     assert strict(oriel, mimic_of(oriel, server.port), tmp_path, '-verify_hostname', raw.NAME) == 'OK'
 
 
+@pytest.mark.sanitized
 def test_allow_is_for_the_name_that_was_asked_for(start, certs, run_oriel):
     """Also when another name was asked for before, and for an address."""
     server = start(peers.nginx, certs.wrong_name())
@@ -112,6 +112,7 @@ def test_allow_is_for_the_name_that_was_asked_for(start, certs, run_oriel):
     assert extension(mimic_of(oriel, server.port, 'other.oriel.test'), 'Subject Alternative Name') == 'DNS:other.oriel.test'
 
 
+@pytest.mark.sanitized
 def test_several_faults_stay_several(start, certs, run_oriel):
     origin = certs.several_faults()
     server = start(peers.nginx, origin)
@@ -217,6 +218,7 @@ def test_the_mimic_says_what_the_origin_says(rich):
     assert names.count('DNS:') == 3 and names.count('IP Address:') == 2 and 'URI:' in names and 'email:' in names
 
 
+@pytest.mark.sanitized
 def test_the_mimic_has_nothing_of_what_speaks_of_the_real_one(rich, tmp_path):
     """What was dropped is in the issuance log, what is not known as such."""
     _, origin, mimic = rich
@@ -265,6 +267,7 @@ def test_the_mimic_of_a_ca_certificate_is_none(start, certs, run_oriel, tmp_path
     assert strict(oriel, mimic, tmp_path) == 'OK'
 
 
+@pytest.mark.sanitized
 def test_a_bare_certificate_gets_what_every_mimic_has(start, certs, run_oriel, tmp_path):
     bare = certs.server('bare', basicConstraints=None, keyUsage=None, extendedKeyUsage=None, subjectKeyIdentifier=None,
                         authorityKeyIdentifier=None)

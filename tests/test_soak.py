@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from harness import client, peers, process, raw
+from harness.oriel import BUILD
 
 MIB = 1 << 20
 CHUNK = 1 << 18
@@ -100,7 +101,8 @@ def test_connections_one_after_another(start, certs, run_oriel, soaking):
     lines = process.wait_until(lambda: len(found := oriel.events(type='connection')) == count + 100 and found, 'all the lines', 60)
     assert not [line for line in lines if line['failed']]
     assert settled(oriel) <= before
-    assert memory(oriel) - held < 12 * MIB + 400 * count
+    # Sanitizers keep what was freed.
+    assert BUILD != 'release' or memory(oriel) - held < 12 * MIB + 400 * count
 
 
 @pytest.mark.sanitized

@@ -15,7 +15,7 @@ import pytest
 from harness import client, hello, peers, process, raw
 from harness.oriel import BUILD, ROOT
 
-pytestmark = pytest.mark.sanitized
+sanitized = pytest.mark.sanitized
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 # What libssl 3.0 has.
@@ -65,6 +65,7 @@ def get(oriel, port, *args, name=raw.NAME):
 # ---- 1 to 3: who is dialled, and what is offered ----
 
 
+@sanitized
 def test_the_client_hears_nothing_before_the_server_is_done(https, tunnel):
     hold = threading.Event()
     with raw.Recorder(https.port, hold) as held:
@@ -118,6 +119,7 @@ def test_the_server_is_offered_what_the_client_offered(recorder, tunnel, seed):
     assert ours.alpn == theirs.alpn and ours.sni == theirs.sni
 
 
+@sanitized
 def test_acme_tls_is_never_offered(recorder, tunnel):
     def alpn(*names):
         return [(16, raw.vector(2, b''.join(raw.vector(1, n) for n in names)))]
@@ -178,6 +180,7 @@ def test_a_hello_may_come_in_pieces(https, tunnel, sender):
     complete(tunnel(https.port), sender, https)
 
 
+@sanitized
 def test_a_hello_may_be_split_anywhere(https, run_oriel):
     """Each part only once the one before was read, which an answer to nothing cannot show: the kernel can."""
     oriel = run_oriel(raw.egress())
@@ -202,6 +205,7 @@ def unread(s):
     return 0
 
 
+@sanitized
 def test_a_hello_with_64_kib_of_extensions(recorder, tunnel):
     big = raw.made_hello([(0x8a8b, bytes(65_000))], sni=b'www.oriel.test')
     assert len(big) > 65_000
@@ -242,6 +246,7 @@ def test_the_protocol_is_what_the_server_chose(certs, run_oriel, served, offered
             assert s.selected_alpn_protocol() == chosen
 
 
+@sanitized
 @pytest.mark.parametrize('up,down,wire', [((V12, V12), None, 'TLS 1.2'), ((V13, V13), None, 'TLS 1.3'),
                                           ((V12, V13), V12, 'TLS 1.2')])
 def test_both_versions_on_both_legs(certs, run_oriel, up, down, wire):
@@ -272,6 +277,7 @@ def test_the_client_gets_no_tickets_and_no_session(https, run_oriel):
     assert not oriel.events(tls__client__resumed=True)
 
 
+@sanitized
 @pytest.mark.parametrize('seed', ['openssl_psk_early_data', 'made_early_data_behind', 'openssl_tls12_ticket'])
 def test_early_data_and_foreign_tickets_are_never_taken(recorder, tunnel, seed):
     """Without a pre-shared key in the ServerHello there is no early data (RFC 8446, 4.2.10)."""
@@ -285,6 +291,7 @@ def test_early_data_and_foreign_tickets_are_never_taken(recorder, tunnel, seed):
 # ---- resumption upstream ----
 
 
+@sanitized
 @pytest.mark.parametrize('version', ['TLSv1.2', 'TLSv1.3'])
 def test_the_servers_sessions_resume(start, certs, run_oriel, version):
     server = start(peers.nginx, certs.good(), protocols=version)
@@ -296,6 +303,7 @@ def test_the_servers_sessions_resume(start, certs, run_oriel, version):
     assert {e['tls']['server']['issuer'] for e in oriel.events(type='connection')} == {'CN=Oriel Test Intermediate,O=Oriel Tests'}
 
 
+@sanitized
 def test_each_ticket_is_shown_once(start, certs, run_oriel):
     server = start(peers.nginx, certs.good(), protocols='TLSv1.3')
     with raw.Recorder(server.port) as recorder:
@@ -306,6 +314,7 @@ def test_each_ticket_is_shown_once(start, certs, run_oriel):
     assert len(shown) == 7 and len(set(shown)) == 7
 
 
+@sanitized
 def test_sessions_are_kept_apart(start, certs, run_oriel):
     """By SNI, ALPN, versions, port, rule and listener; the same again resumes."""
     server = start(peers.nginx, certs.server('two', names=('www.oriel.test', 'other.oriel.test')), http2=True)
@@ -331,6 +340,7 @@ def test_sessions_are_kept_apart(start, certs, run_oriel):
             assert line['tls']['server']['resumed'] is expected, (i, expected)
 
 
+@sanitized
 def test_a_remembered_chain_is_judged_again(start, certs, run_oriel):
     """It was good when the session began, and expires before it is resumed."""
     brief = certs.server('brief', days=(-1, 3 / 86400))
@@ -374,6 +384,7 @@ def serve_tls(certs, behave):
 LOTS = peers.pattern(700_000)
 
 
+@sanitized
 def test_the_client_may_end_first(certs, tunnel):
     """The server answers at length after the client's end."""
     got = []
@@ -390,6 +401,7 @@ def test_the_client_may_end_first(certs, tunnel):
     assert got == [b'all of it']
 
 
+@sanitized
 def test_the_server_may_end_first(certs, tunnel):
     got = []
 
@@ -406,6 +418,7 @@ def test_the_server_may_end_first(certs, tunnel):
     assert got == [hashlib.sha256(LOTS).hexdigest()]
 
 
+@sanitized
 @pytest.mark.parametrize('do', ['bump', 'splice'])
 def test_bytes_without_tls_may_end_first_too(tunnel, do):
     got = []
@@ -424,6 +437,7 @@ def test_bytes_without_tls_may_end_first_too(tunnel, do):
     assert got == [b'no TLS at all']
 
 
+@sanitized
 def test_a_plain_request_and_an_end_at_once(start, run_oriel):
     """As `printf … | nc` sends it: the client ends before the server is dialled."""
     server = start(peers.nginx, name='plain')
@@ -434,6 +448,7 @@ def test_a_plain_request_and_an_end_at_once(start, run_oriel):
         assert raw.fate(s)[1].startswith(b'HTTP/1.1 200 OK')
 
 
+@sanitized
 def test_half_a_connection_does_not_stay_for_ever(certs, tunnel):
     """idle is long, half-close is short."""
     over = threading.Event()
@@ -449,6 +464,7 @@ def test_half_a_connection_does_not_stay_for_ever(certs, tunnel):
         assert 'idle' in tunnel.oriel().wait_event(type='connection')['reason']
 
 
+@sanitized
 def test_an_idle_connection_is_closed_on_both_sides(certs, tunnel):
     ends = []
     with serve_tls(certs, lambda tls: ends.append(tls.receive_all())) as server:
@@ -481,6 +497,7 @@ FLOOD = 96 << 20
 
 
 def flood(tls, count, written):
+    """Returns the hash of what was sent."""
     h = hashlib.sha256()
     block = peers.pattern(1 << 16)
     for at in range(0, count, len(block)):
@@ -503,6 +520,7 @@ def held_back(written):
     return written[0]
 
 
+@sanitized
 @pytest.mark.parametrize('way', ['down', 'up'])
 def test_a_slow_reader_holds_the_writer(certs, tunnel, way):
     """Nobody reads ahead: what is under way is what the kernel's buffers take, and oriel's memory stays as it was."""
@@ -539,6 +557,7 @@ def test_a_slow_reader_holds_the_writer(certs, tunnel, way):
     assert result[0] == result[1]
 
 
+@sanitized
 def test_a_reader_that_is_slow_but_reads_is_not_idle(certs, tunnel):
     """Its connection is older than the idle time when the last byte comes, and nothing new could be read meanwhile."""
     count = 24 << 20
@@ -573,6 +592,7 @@ def s_client_of(oriel, port, *more):
             '-CAfile', oriel.root, *more)
 
 
+@sanitized
 @pytest.mark.parametrize('letter', ['K', 'k'])
 def test_the_client_may_change_its_keys(https, run_oriel, tmp_path, letter):
     """K asks the other side to do so, too."""
@@ -588,6 +608,7 @@ def test_the_client_may_change_its_keys(https, run_oriel, tmp_path, letter):
     assert oriel.wait_event(type='exchange')['http']['status'] == 200
 
 
+@sanitized
 def test_the_server_may_change_its_keys(certs, run_oriel, tmp_path):
     port, cert = raw.free_port(), certs.good()
     with told_to(tmp_path, 's_server', '-accept', str(port), '-cert', cert.cert, '-key', cert.key, '-cert_chain',
@@ -606,6 +627,7 @@ def test_the_server_may_change_its_keys(certs, run_oriel, tmp_path):
                     got += s.recv(100)
 
 
+@sanitized
 def test_a_client_that_renegotiates_is_told_no(https, run_oriel, tmp_path):
     oriel = run_oriel(raw.egress())
     with told_to(tmp_path, *s_client_of(oriel, https.port, '-tls1_2')) as (peer, tell):
@@ -623,6 +645,7 @@ def test_a_server_that_would_like_a_client_certificate(start, certs, run_oriel, 
     assert get(oriel, server.port, '--http1.0').status == 200
 
 
+@sanitized
 def test_a_server_that_insists_on_a_client_certificate(start, certs, run_oriel):
     oriel = run_oriel(raw.egress())
     old = start(peers.s_server, certs.good(), '-tls1_2', '-Verify', '1', '-www')
