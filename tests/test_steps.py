@@ -435,6 +435,9 @@ def test_bytes_without_tls_may_end_first_too(tunnel, do):
         s.shutdown(socket.SHUT_WR)
         assert raw.fate(s) == ('close', LOTS)
     assert got == [b'no TLS at all']
+    line = tunnel.oriel().wait_event(type='connection')
+    assert line['action'] == ('plain' if do == 'bump' else 'splice') and line['bytes'] == {'up': 13, 'down': len(LOTS)}
+    assert do == 'splice' or line['proto'] == 'bytes'
 
 
 @sanitized
