@@ -64,6 +64,24 @@ const char *chain_verdict_text(enum chain_verdict v)
 	return TEXT_OF(text, v);
 }
 
+const char *dark_why_text(enum dark_why w)
+{
+	static const char *const text[] = {
+		[DARK_NO_SECRET] = "no-secret",
+		[DARK_TAG] = "tag",
+		[DARK_NO_HANDSHAKE] = "no-handshake",
+		[DARK_CIPHER] = "cipher",
+		[DARK_TRUNCATED] = "truncated",
+		[DARK_GAP] = "gap",
+		[DARK_BUDGET] = "budget",
+		[DARK_MALFORMED] = "malformed",
+		[DARK_QUIC] = "quic",
+		[DARK_DTLS] = "dtls",
+	};
+
+	return TEXT_OF(text, w);
+}
+
 int event_bus_add(struct event_bus *bus, struct event_sink sink, struct err *e)
 {
 	if (bus->count == EVENT_SINKS_MAX)

@@ -26,12 +26,22 @@ enum event_type {
 	EV_DARK,
 	EV_LEG_END,
 	EV_FLOW_END,
+	/* Of captured flows only. */
+	EV_TCP,
+	EV_HANDSHAKE_MESSAGE,
+	EV_DATA,
+	EV_NOTE,
+	EV_PROCESS,
 	EV_COUNT
 };
 #define EV_BIT(type) (1u << (type))
 #define EV_ALL ((1u << EV_COUNT) - 1)
 /* All but the bodies. */
-#define EV_HEADS (EV_ALL & ~EV_BIT(EV_BODY_CHUNK))
+#define EV_HEADS (EV_ALL & ~(EV_BIT(EV_BODY_CHUNK) | EV_BIT(EV_DATA)))
+
+/* Captured flows: TCP connections are numbered from 1 by their first packet, UDP flows too, with
+ * this bit ("u1" for a person). */
+#define FLOW_UDP (UINT64_C(1) << 62)
 
 /* What the application bytes of a flow are. */
 enum flow_proto {
@@ -157,8 +167,58 @@ struct ev_gap {
 	uint64_t bytes;
 };
 
+/* Why plaintext could not be had. */
+enum dark_why {
+	DARK_NO_SECRET,	   /* none for this client random */
+	DARK_TAG,	   /* secrets were given, but no record opens with them */
+	DARK_NO_HANDSHAKE, /* the capture begins after it */
+	DARK_CIPHER,	   /* not supported here */
+	DARK_TRUNCATED,	   /* packets were cut off when they were captured */
+	DARK_GAP,	   /* bytes are missing, and it could not be found where to go on */
+	DARK_BUDGET,	   /* the search for it was given up */
+	DARK_MALFORMED,	   /* not TLS as it should be */
+	DARK_QUIC,
+	DARK_DTLS,
+};
+const char *dark_why_text(enum dark_why w); /* a fixed word: "no-secret" */
+
+/* May come more than once: what is decrypted after it was found again. */
 struct ev_dark {
-	struct bytes reason;
+	enum dark_why why;
+	struct bytes reason; /* one sentence */
+};
+
+/* A segment that opens, answers or ends a TCP connection, and the first acknowledgement. */
+struct ev_tcp {
+	uint8_t flags; /* as on the wire: FIN 1, SYN 2, RST 4, ACK 16 */
+};
+
+/* A whole handshake message, or a ChangeCipherSpec, as they come, before the events that they lead
+ * to. */
+struct ev_handshake_message {
+	uint8_t content;  /* record type: RECORD_HANDSHAKE or RECORD_CHANGE_CIPHER_SPEC */
+	uint8_t type;	  /* of the handshake message (wire/handshake.h) */
+	bool encrypted;	  /* on the wire */
+	bool bad;	  /* it could not be read as what it says it is */
+	struct bytes raw; /* with its 4 byte header */
+};
+
+/* Bytes as the programs at both ends sent them, innermost: what was in the innermost TLS, and what
+ * was said in plaintext before it began. */
+struct ev_data {
+	struct bytes data;
+};
+
+/* Something worth knowing that stops nothing: segments that overlap and disagree, a place where
+ * decryption went on after a gap. */
+struct ev_note {
+	struct bytes text; /* one sentence */
+};
+
+/* A process at one end of the flow, as the capture names it. dir says which: DIR_UP the client. */
+struct ev_process {
+	int64_t pid;
+	struct bytes name; /* may be empty */
 };
 
 struct ev_leg_end {
@@ -180,7 +240,9 @@ struct event {
 	uint64_t flow; /* from 1 */
 	enum flow_leg leg;
 	enum flow_dir dir;
+	uint8_t depth;	 /* of TLS in TLS: 0 the outermost */
 	uint64_t stream; /* numbers the exchanges of a flow: HTTP/2's stream id; else 1, 2, … */
+	uint64_t packet; /* of the capture, from 1; 0: no capture */
 	int64_t wall_ns; /* since 1970 */
 	int64_t mono_ns;
 	union {
@@ -198,6 +260,11 @@ struct event {
 		struct ev_dark dark;
 		struct ev_leg_end leg_end;
 		struct ev_flow_end flow_end;
+		struct ev_tcp tcp;
+		struct ev_handshake_message handshake_message;
+		struct ev_data data;
+		struct ev_note note;
+		struct ev_process process;
 	} u;
 };
 

@@ -1,0 +1,53 @@
+/* What key logs say, by what they say it for: client random, session id, or the first bytes of an
+ * encrypted pre-master secret. Every different line is kept, conflicting ones too, in the order in
+ * which they came: whoever decrypts tries them all. Bounded in memory. */
+#ifndef KEYLOG_TABLE_H
+#define KEYLOG_TABLE_H
+
+#include "keylog/line.h"
+
+struct keylog_table;
+
+/* One secret; the same entry stays at the same place as long as the table lives. */
+struct keylog_secret {
+	const struct keylog_secret *next; /* of the same key, in the order of the lines */
+	enum keylog_label label;
+	/* Of traffic secrets. A line with the letter N has the number that its place among the lines
+	 * of its label and key gives it: the first is 1. */
+	uint32_t generation;
+	uint16_t secret_n;
+	uint16_t key_n;
+	uint64_t line; /* from 1, over everything that was fed: where a person finds it */
+	const uint8_t *key;
+	const uint8_t *secret;
+};
+
+/* max_bytes of memory; lines beyond are counted as dropped. */
+int keylog_table_new(size_t max_bytes, struct keylog_table **out, struct err *e) MUST_CHECK;
+void keylog_table_free(struct keylog_table *t); /* wipes all secrets */
+/* Text of a key log, cut anywhere: lines may be continued by the next call. Garbage is counted and
+ * stepped over. Fails with ERR_NOMEM only. */
+int keylog_table_feed(struct keylog_table *t, struct bytes text, struct err *e) MUST_CHECK;
+/* The last line had no line end. */
+int keylog_table_end(struct keylog_table *t, struct err *e) MUST_CHECK;
+/* One line that was parsed elsewhere. */
+int keylog_table_add(struct keylog_table *t, const struct keylog_line *line,
+		     struct err *e) MUST_CHECK;
+/* The first secret whose key this is (client random, session id …), or NULL; then ->next. */
+const struct keylog_secret *keylog_table_find(const struct keylog_table *t, struct bytes key);
+/* All secrets, in the order of their lines: NULL gives the first. */
+const struct keylog_secret *keylog_table_walk(const struct keylog_table *t,
+					      const struct keylog_secret *after);
+
+struct keylog_stats {
+	uint64_t lines;	    /* all that had something in them */
+	uint64_t secrets;   /* kept */
+	uint64_t repeated;  /* known already */
+	uint64_t other;	    /* labels of other protocols */
+	uint64_t bad;	    /* not lines of a key log */
+	uint64_t first_bad; /* number of the first bad line; 0: none */
+	uint64_t dropped;   /* there was no room */
+};
+void keylog_table_stats(const struct keylog_table *t, struct keylog_stats *out);
+
+#endif

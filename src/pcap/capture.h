@@ -1,0 +1,99 @@
+/* Reads a capture: pcap (microseconds and nanoseconds, both byte orders) and pcapng (several
+ * sections and interfaces, every block that carries packets, secrets, names or processes; the rest
+ * is stepped over), one block at a time from bytes that the caller has. A bad block costs itself
+ * only. Pure: where the bytes come from, and how many of them are kept, is the caller's business.
+ * draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng. */
+#ifndef PCAP_CAPTURE_H
+#define PCAP_CAPTURE_H
+
+#include "base/err.h"
+
+/* A block longer than this is stepped over and counted as bad. */
+#define CAPTURE_BLOCK_MAX (16 * 1024 * 1024)
+#define CAPTURE_INTERFACES_MAX 65536
+
+enum capture_format { CAPTURE_UNKNOWN, CAPTURE_PCAP, CAPTURE_PCAPNG };
+
+enum capture_kind {
+	CAPTURE_HEADER,	    /* pcap's file header; a section header of pcapng */
+	CAPTURE_INTERFACE,  /* interface is filled */
+	CAPTURE_PACKET,	    /* packet is filled */
+	CAPTURE_SECRETS,    /* secrets is filled */
+	CAPTURE_PROCESS,    /* process is filled: pid and name of packets to come */
+	CAPTURE_STATISTICS, /* statistics is filled */
+	CAPTURE_SKIPPED,    /* a block that says nothing to us */
+};
+
+struct capture_packet {
+	uint64_t number;    /* from 1, over all sections */
+	uint32_t interface; /* in its section */
+	unsigned link;	    /* LINKTYPE_… of its interface */
+	int64_t wall_ns;    /* since 1970 */
+	struct bytes bytes; /* what was captured */
+	uint32_t wire_n;    /* how long it was on the wire */
+	int64_t pid;	    /* 0: the file does not say */
+};
+
+struct capture_interface {
+	uint32_t number;
+	unsigned link;
+	uint32_t snaplen; /* 0: no limit */
+	struct bytes name;
+};
+
+struct capture_secrets {
+	uint32_t type; /* CAPTURE_SECRETS_TLS: lines of a key log */
+	struct bytes data;
+};
+#define CAPTURE_SECRETS_TLS 0x544c534bu
+
+struct capture_process {
+	int64_t pid;
+	struct bytes name; /* may be empty */
+};
+
+struct capture_statistics {
+	uint32_t interface;
+	uint64_t dropped; /* packets that the capture lost */
+};
+
+struct capture_item {
+	enum capture_kind kind;
+	uint32_t block_type; /* of pcapng; 0 for pcap */
+	struct bytes raw;    /* the whole block as it is in the file */
+	bool big_endian;     /* of the section */
+	union {
+		struct capture_packet packet;
+		struct capture_interface interface;
+		struct capture_secrets secrets;
+		struct capture_process process;
+		struct capture_statistics statistics;
+	} u;
+};
+
+enum capture_outcome {
+	CAPTURE_ITEM, /* item is filled; step over *used bytes */
+	CAPTURE_MORE, /* step over *used (may be more than 0), then show at least *need bytes */
+	CAPTURE_BAD,  /* one block was bad and is stepped over (*used); e says what and where */
+	CAPTURE_LOST, /* nothing from here on can be read; e says why. At the beginning of the input:
+			 it is no capture */
+};
+
+struct capture;
+
+int capture_new(struct capture **out, struct err *e) MUST_CHECK;
+void capture_free(struct capture *c);
+/* in: the input from where the caller stands; last: there will be no more of it. At the end of a
+ * good input the answer to nothing is CAPTURE_MORE with *need 0. A capture that ends in the middle
+ * of a block gives CAPTURE_LOST once, then CAPTURE_MORE with *need 0. item borrows from in. */
+struct capture_step {
+	size_t used, need;
+};
+enum capture_outcome capture_next(struct capture *c, struct bytes in, bool last,
+				  struct capture_step *step, struct capture_item *item,
+				  struct err *e) MUST_CHECK;
+enum capture_format capture_format(const struct capture *c);
+uint64_t capture_offset(const struct capture *c); /* of the next block in the input */
+uint64_t capture_bad(const struct capture *c);	  /* blocks that were bad so far */
+
+#endif
