@@ -233,6 +233,8 @@ struct ev_flow_end {
 	const char *failure; /* a short fixed word for metrics ("dns", "upstream-reset"), or NULL */
 	enum flow_leg side;  /* whose fault */
 	uint64_t bytes_up, bytes_down; /* of application data, or of splicing */
+	uint64_t packets;	       /* of a captured flow */
+	bool open;		       /* the capture ended before the flow */
 };
 
 struct event {

@@ -4,7 +4,6 @@
 #define TAP_CONTEXT_H
 
 #include "base/buf.h"
-#include "base/cache.h"
 #include "base/list.h"
 #include "flow/event.h"
 #include "keylog/table.h"
@@ -16,6 +15,14 @@
 
 struct rsa_key; /* crypt/rsa.h */
 
+/* Master secrets (48 bytes) of TLS 1.2 and before, by session id or by the SHA-256 of a ticket. What
+ * find answers depends only on what was put at packets before at. */
+struct tap_sessions {
+	void (*put)(void *ctx, struct bytes key, struct bytes master, struct tap_at at);
+	bool (*find)(void *ctx, struct bytes key, struct tap_at at, uint8_t master[48]);
+	void *ctx;
+};
+
 /* Of an engine. */
 struct tap_shared {
 	const struct event_bus *bus;
@@ -25,8 +32,8 @@ struct tap_shared {
 	struct rsa_key *const *rsa_keys;
 	size_t rsa_key_count;
 	struct bytes psk; /* --psk; empty: none */
-	/* Master secrets of TLS 1.2 and before by session id or by the SHA-256 of a ticket. */
-	struct cache *sessions;
+	const struct tap_sessions *sessions;
+	struct list waiting; /* flows (tap_flow.waiting) whose layer wants to hear of new secrets */
 	uint64_t trials_left;
 	size_t held, held_max; /* bytes that wait in all flows */
 	struct buf plain;      /* scratch for one record, for whoever decrypts */

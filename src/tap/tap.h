@@ -19,9 +19,8 @@ struct tap_options {
 	uint64_t max_trials; /* 0: TAP_TRIALS_FILE */
 	size_t max_queue;    /* bytes of TCP that came early, all flows; 0: 32 MiB */
 	size_t max_held;     /* bytes that wait for secrets, all flows; 0: 32 MiB */
-	/* A session (TLS 1.2 and before) was learned that another engine may need. May be NULL. */
-	void (*on_lore)(void *ctx, struct bytes key, struct bytes master);
-	void *ctx;
+	/* Where sessions are kept when several engines share them; NULL: the engine's own. */
+	const struct tap_sessions *sessions;
 };
 
 int tap_new(const struct tap_options *o, struct tap **out, struct err *e) MUST_CHECK;
@@ -29,12 +28,11 @@ void tap_free(struct tap *t);
 void tap_segment(struct tap *t, const struct tap_segment *s);
 /* Text of a key log that came with the packets. */
 int tap_secrets(struct tap *t, struct bytes text, struct tap_at at, struct err *e) MUST_CHECK;
-/* A session from another engine. */
-int tap_lore(struct tap *t, struct bytes key, struct bytes master, struct err *e) MUST_CHECK;
 /* Who has this pid; for segments to come. */
 int tap_process(struct tap *t, int64_t pid, struct bytes name, struct err *e) MUST_CHECK;
-/* The capture is over: every flow that is open ends here, in the order of their numbers. */
-void tap_finish(struct tap *t, struct tap_at at);
+/* The capture is over: ends the open flow with the lowest number and returns that; 0: none is left.
+ * UDP flows come after those of TCP. */
+uint64_t tap_finish(struct tap *t, struct tap_at at);
 
 struct tap_stats {
 	uint64_t flows, encrypted, dark; /* ended so far */
