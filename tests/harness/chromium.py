@@ -22,16 +22,17 @@ def nss_store(home, cafile):
 
 
 class Chromium:
-    """A browser that goes through the proxy also for loopback and speaks to nobody else. Use with `with`."""
+    """A browser that goes through the proxy also for loopback and speaks to nobody else. Use with `with`. prefix: what
+    goes before its command."""
 
-    def __init__(self, folder, proxy, cafile, *args):
+    def __init__(self, folder, proxy, cafile, *args, prefix=()):
         home = os.path.join(str(folder), 'home')
         nss_store(home, cafile)
         self._left, self._next, self.events = b'', 0, []
         theirs, self._to = os.pipe()
         self._from, theirs_out = os.pipe()
         program = shutil.which('chromium') or 'chromium'
-        argv = [program, '--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-sync', '--disable-extensions',
+        argv = [*prefix, program, '--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-sync', '--disable-extensions',
                 '--disable-background-networking', '--disable-component-update', '--disable-domain-reliability',
                 '--disable-dev-shm-usage', '--disable-quic', '--remote-debugging-pipe', f'--user-data-dir={home}/profile',
                 f'--proxy-server={proxy}', '--proxy-bypass-list=<-loopback>',
