@@ -8,14 +8,15 @@
 
 #include "base/err.h"
 
-/* A block longer than this is stepped over and counted as bad. */
-#define CAPTURE_BLOCK_MAX (16 * 1024 * 1024)
-#define CAPTURE_INTERFACES_MAX 65536
+/* A block of pcapng that is longer than this is stepped over and counted as bad; in pcap, where
+ * nothing shows that the next record follows, the rest is lost. */
+#define CAPTURE_BLOCK_MAX ((size_t)16 * 1024 * 1024)
+#define CAPTURE_INTERFACES_MAX 65536 /* of a section; and as many of Apple's process blocks */
 
 enum capture_format { CAPTURE_UNKNOWN, CAPTURE_PCAP, CAPTURE_PCAPNG };
 
 enum capture_kind {
-	CAPTURE_HEADER,	    /* pcap's file header; a section header of pcapng */
+	CAPTURE_HEADER,	    /* a section header of pcapng, begun anew; pcap's file header */
 	CAPTURE_INTERFACE,  /* interface is filled */
 	CAPTURE_PACKET,	    /* packet is filled */
 	CAPTURE_SECRETS,    /* secrets is filled */
@@ -28,10 +29,11 @@ struct capture_packet {
 	uint64_t number;    /* from 1, over all sections */
 	uint32_t interface; /* in its section */
 	unsigned link;	    /* LINKTYPE_… of its interface */
-	int64_t wall_ns;    /* since 1970 */
+	/* Since 1970. Simple Packet Blocks have no time: that of the packet before. */
+	int64_t wall_ns;
 	struct bytes bytes; /* what was captured */
-	uint32_t wire_n;    /* how long it was on the wire */
-	int64_t pid;	    /* 0: the file does not say */
+	uint32_t wire_n;    /* how long it was on the wire; never less than what was captured */
+	int64_t pid;	    /* whose socket it belongs to; 0: the file does not say */
 };
 
 struct capture_interface {
@@ -42,25 +44,26 @@ struct capture_interface {
 };
 
 struct capture_secrets {
-	uint32_t type; /* CAPTURE_SECRETS_TLS: lines of a key log */
+	uint32_t type; /* CAPTURE_SECRETS_TLS: lines of a key log; others are handed out too */
 	struct bytes data;
 };
 #define CAPTURE_SECRETS_TLS 0x544c534bu
 
 struct capture_process {
 	int64_t pid;
-	struct bytes name; /* may be empty */
+	struct bytes name; /* or the path, where there is no name; may be empty */
 };
 
 struct capture_statistics {
 	uint32_t interface;
-	uint64_t dropped; /* packets that the capture lost */
+	uint64_t
+		dropped; /* packets that the capture lost on it so far: by the interface and the system */
 };
 
 struct capture_item {
 	enum capture_kind kind;
 	uint32_t block_type; /* of pcapng; 0 for pcap */
-	struct bytes raw;    /* the whole block as it is in the file */
+	struct bytes raw;    /* the whole block (file header, record) as it is in the file */
 	bool big_endian;     /* of the section */
 	union {
 		struct capture_packet packet;
@@ -72,11 +75,16 @@ struct capture_item {
 };
 
 enum capture_outcome {
-	CAPTURE_ITEM, /* item is filled; step over *used bytes */
-	CAPTURE_MORE, /* step over *used (may be more than 0), then show at least *need bytes */
-	CAPTURE_BAD,  /* one block was bad and is stepped over (*used); e says what and where */
+	CAPTURE_ITEM, /* item is filled; step over used bytes */
+	CAPTURE_MORE, /* step over used (may be more than 0), then show at least need bytes */
+	CAPTURE_BAD,  /* one block was bad and is stepped over (used); e says what and where */
 	CAPTURE_LOST, /* nothing from here on can be read; e says why. At the beginning of the input:
 			 it is no capture */
+};
+
+struct capture_step {
+	size_t used; /* never more than was shown */
+	size_t need; /* with CAPTURE_MORE; never more than CAPTURE_BLOCK_MAX and a record's header */
 };
 
 struct capture;
@@ -84,11 +92,10 @@ struct capture;
 int capture_new(struct capture **out, struct err *e) MUST_CHECK;
 void capture_free(struct capture *c);
 /* in: the input from where the caller stands; last: there will be no more of it. At the end of a
- * good input the answer to nothing is CAPTURE_MORE with *need 0. A capture that ends in the middle
- * of a block gives CAPTURE_LOST once, then CAPTURE_MORE with *need 0. item borrows from in. */
-struct capture_step {
-	size_t used, need;
-};
+ * good input the answer to nothing is CAPTURE_MORE with need 0. A capture that ends in the middle
+ * of a block gives CAPTURE_LOST once; after that outcome the answer is CAPTURE_MORE with need 0, and
+ * all that is shown is stepped over. item borrows from in. Sentences (ERR_WIRE_DECODE) name block
+ * and offset. May fail with ERR_NOMEM, as CAPTURE_LOST. */
 enum capture_outcome capture_next(struct capture *c, struct bytes in, bool last,
 				  struct capture_step *step, struct capture_item *item,
 				  struct err *e) MUST_CHECK;
