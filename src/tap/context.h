@@ -47,6 +47,8 @@ struct tap_flow {
 	uint32_t trials_left;
 	bool dark;	   /* some of it could not be decrypted: at least one EV_DARK was told */
 	bool encrypted;	   /* something came encrypted */
+	bool failed;	   /* a TLS handshake did not come to its end */
+	bool truncated;	   /* TLS ended without close_notify in a direction */
 	uint64_t bytes[2]; /* of application data in the clear, by direction */
 	uint64_t gap_bytes;
 	struct list waiting; /* among the flows that wait for secrets */

@@ -1,0 +1,230 @@
+#include "tap/conn.h"
+
+#include "base/mem.h"
+#include "tap/peel.h"
+
+static void on_bytes(void *ctx, struct bytes b, struct tap_at at)
+{
+	struct conn_side *s = ctx;
+
+	layer_feed(s->conn->layer, s->dir, b, at);
+}
+
+static void on_gap(void *ctx, uint64_t n, bool truncated, struct tap_at at)
+{
+	struct conn_side *s = ctx;
+
+	s->conn->flow.gap_bytes += n;
+	layer_gap(s->conn->layer, s->dir, n, truncated, at);
+}
+
+static void on_conflict(void *ctx, uint64_t offset, struct tap_at at)
+{
+	struct conn_side *s = ctx;
+
+	tap_note(&s->conn->flow, at,
+		 "the %s sent other bytes again at offset %llu; the first ones count",
+		 s->dir == DIR_UP ? "client" : "server", (unsigned long long)offset);
+}
+
+static void end_side(struct conn_side *s, enum leg_end how, struct tap_at at)
+{
+	if (s->ended)
+		return;
+	s->ended = true;
+	layer_end(s->conn->layer, s->dir, how, at);
+}
+
+static void on_end(void *ctx, bool reset, struct tap_at at)
+{
+	struct conn_side *s = ctx;
+	struct conn *c = s->conn;
+
+	c->reset |= reset;
+	end_side(s, reset ? END_RESET : END_CLEAN, at);
+	c->over = c->reset || (c->side[DIR_UP].ended && c->side[DIR_DOWN].ended);
+}
+
+static const struct stream_hooks hooks = {
+	.bytes = on_bytes,
+	.gap = on_gap,
+	.conflict = on_conflict,
+	.end = on_end,
+};
+
+static void tell_open(struct conn *c, struct tap_at at)
+{
+	struct event ev = { .type = EV_FLOW_OPEN };
+
+	ev.u.flow_open = (struct ev_flow_open){
+		.way = WAY_CAPTURE,
+		.client = c->flow.client,
+		.local = c->flow.server,
+	};
+	tap_emit(&c->flow, &ev, at);
+}
+
+int conn_new(struct tap_shared *shared, struct stream_pool *pool, const struct tap_segment *s,
+	     struct conn **out, struct err *e)
+{
+	struct conn *c = mem_new(sizeof(*c));
+	bool udp = s->flow & FLOW_UDP;
+
+	if (!c)
+		return FAIL(e, NOMEM, "flow %llu", (unsigned long long)(s->flow & ~FLOW_UDP));
+	c->flow = (struct tap_flow){
+		.shared = shared,
+		.number = s->flow,
+		.client = s->client,
+		.server = s->server,
+		.trials_left = TAP_TRIALS_FLOW,
+	};
+	list_init(&c->all);
+	list_init(&c->flow.waiting);
+	for (int i = 0; i < 2; i++) {
+		c->side[i] = (struct conn_side){ .conn = c, .dir = (enum flow_dir)i };
+		stream_init(&c->side[i].stream, &hooks, &c->side[i], pool);
+	}
+	if (!udp) {
+		struct peel_options o = { .flow = &c->flow, .late = !(s->flags & TCP_SYN) };
+
+		if (peel_new(&o, &c->layer, e) < 0) {
+			conn_free(c);
+			return -1;
+		}
+	}
+	tell_open(c, s->at);
+	*out = c;
+	return 0;
+}
+
+void conn_free(struct conn *c)
+{
+	if (!c)
+		return;
+	layer_free(c->layer);
+	for (int i = 0; i < 2; i++)
+		stream_fini(&c->side[i].stream);
+	list_remove(&c->flow.waiting);
+	list_remove(&c->all);
+	mem_free(c);
+}
+
+/* Segments that open, answer, acknowledge or end: what a ladder begins and ends with. */
+static bool is_milestone(struct conn *c, const struct tap_segment *s)
+{
+	if (s->flags & TCP_SYN) {
+		bool *seen = s->flags & TCP_ACK ? &c->answered : &c->opened;
+		bool first = !*seen;
+
+		*seen = true;
+		return first;
+	}
+	if (s->flags & (TCP_FIN | TCP_RST))
+		return true;
+	if (s->dir != DIR_UP || !c->answered || c->acknowledged)
+		return false;
+	c->acknowledged = true;
+	return true;
+}
+
+static void tell_tcp(struct conn *c, const struct tap_segment *s)
+{
+	struct event ev = { .type = EV_TCP, .dir = s->dir };
+
+	if (!is_milestone(c, s))
+		return;
+	ev.u.tcp.flags = s->flags;
+	tap_emit(&c->flow, &ev, s->at);
+}
+
+static void tcp_segment(struct conn *c, const struct tap_segment *s)
+{
+	struct stream_segment in = {
+		.seq = s->seq,
+		.flags = s->flags,
+		.payload = s->payload,
+		.missing = s->missing,
+		.at = s->at,
+	};
+
+	tell_tcp(c, s);
+	/* What a segment acknowledges came before what it carries. */
+	if (s->flags & TCP_ACK)
+		stream_acked(&c->side[s->dir == DIR_UP ? DIR_DOWN : DIR_UP].stream, s->ack, s->at);
+	stream_segment(&c->side[s->dir].stream, &in);
+}
+
+static void udp_datagram(struct conn *c, const struct tap_segment *s)
+{
+	struct tap_flow *f = &c->flow;
+
+	f->bytes[s->dir] += s->payload.n + s->missing;
+	if (c->datagram != DATAGRAM_OTHER)
+		return;
+	c->datagram = datagram_sniff(s->payload);
+	if (c->datagram == DATAGRAM_OTHER)
+		return;
+	f->encrypted = true;
+	if (c->datagram == DATAGRAM_QUIC)
+		tap_dark(f, DARK_QUIC, s->at, "QUIC is not decrypted yet");
+	else
+		tap_dark(f, DARK_DTLS, s->at, "DTLS is not decrypted yet");
+}
+
+void conn_segment(struct conn *c, const struct tap_segment *s)
+{
+	c->packets++;
+	c->payload[s->dir] += s->payload.n + s->missing;
+	if (c->layer)
+		tcp_segment(c, s);
+	else
+		udp_datagram(c, s);
+}
+
+static const char *nothing_happened(const struct conn *c)
+{
+	if (!c->layer || c->payload[DIR_UP] || c->payload[DIR_DOWN] || !c->opened || c->answered)
+		return NULL;
+	return c->reset ? "the connection was refused" : "nobody answered";
+}
+
+static void tell_end(struct conn *c, bool open, struct tap_at at)
+{
+	const char *reason = nothing_happened(c);
+	struct event ev = { .type = EV_FLOW_END };
+
+	ev.u.flow_end = (struct ev_flow_end){
+		.failed = reason || c->flow.failed,
+		.reason = bytes_str(reason),
+		.side = LEG_CLIENT,
+		.bytes_up = c->flow.bytes[DIR_UP],
+		.bytes_down = c->flow.bytes[DIR_DOWN],
+		.packets = c->packets,
+		.open = open,
+	};
+	tap_emit(&c->flow, &ev, at);
+}
+
+static void tell_leg_end(struct conn *c, struct tap_at at)
+{
+	struct event ev = { .type = EV_LEG_END };
+
+	ev.u.leg_end.how = c->reset ? END_RESET : c->flow.truncated ? END_TRUNCATED : END_CLEAN;
+	tap_emit(&c->flow, &ev, at);
+}
+
+void conn_finish(struct conn *c, bool open, struct tap_at at)
+{
+	if (c->layer) {
+		enum leg_end rest = c->reset ? END_RESET : END_TRUNCATED;
+
+		for (int i = 0; i < 2; i++)
+			stream_flush(&c->side[i].stream, at);
+		for (int i = 0; i < 2; i++)
+			end_side(&c->side[i], rest, at);
+	}
+	if (!open)
+		tell_leg_end(c, at);
+	tell_end(c, open, at);
+}
