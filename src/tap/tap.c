@@ -98,8 +98,8 @@ void tap_free(struct tap *t)
 {
 	if (!t)
 		return;
-	if (t->open.next) {
-		LIST_EACH (it, &t->open)
+	for (int udp = 0; udp < 2 && t->open[udp].next; udp++) {
+		LIST_EACH (it, &t->open[udp])
 			drop(t, LIST_OWNER(it, struct conn, all));
 	}
 	table_fini(&t->flows);
