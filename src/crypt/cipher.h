@@ -29,7 +29,7 @@ enum cipher_kind {
 	CIPHER_IDEA_CBC,
 	CIPHER_3DES_CBC,
 	CIPHER_DES_CBC,
-	CIPHER_RC2_40_CBC, /* export */
+	CIPHER_RC2_CBC, /* 128 bits, for export suites made of 40 */
 	CIPHER_RC4_128,
 	CIPHER_COUNT
 };
@@ -47,7 +47,11 @@ bool cipher_available(enum cipher_kind kind, struct err *e);
 
 struct cipher;
 
-/* Fails with ERR_UNSUPPORTED (libcrypto has not got it), ERR_CRYPTO, ERR_NOMEM. key_n bytes. */
+/* No message is longer. */
+#define CIPHER_INPUT_MAX ((size_t)1 << 24)
+
+/* Fails with ERR_UNSUPPORTED (libcrypto has not got it), ERR_CRYPTO, ERR_NOMEM. key_n bytes. A
+ * cipher belongs to one thread at a time. */
 int cipher_new(enum cipher_kind kind, struct bytes key, struct cipher **out,
 	       struct err *e) MUST_CHECK;
 void cipher_free(struct cipher *c); /* wipes the key */
@@ -61,7 +65,10 @@ struct aead_input {
 bool aead_open(struct cipher *c, const struct aead_input *in, uint8_t *out, size_t *n);
 /* CBC without padding: whole blocks; iv of block_n bytes. out has room for in.n. */
 bool cbc_decrypt(struct cipher *c, struct bytes iv, struct bytes in, uint8_t *out);
-/* A stream cipher goes on where it was. */
+/* A stream cipher goes on where it was; NULL copies. */
 bool stream_decrypt(struct cipher *c, struct bytes in, uint8_t *out);
+/* Remembers where the stream is; stream_back returns there, once for each mark. */
+bool stream_mark(struct cipher *c);
+bool stream_back(struct cipher *c);
 
 #endif
