@@ -26,6 +26,24 @@ struct leg_info {
 	int64_t handshake_ns; /* how long the handshake took; 0: not known */
 };
 
+/* What only a capture can say of a flow. Packets are numbered from 1. */
+struct capture_info {
+	bool encrypted;	   /* some of it came encrypted */
+	bool mid;	   /* its beginning was not captured */
+	bool open;	   /* known at its end: the capture ended before the flow */
+	uint8_t depth;	   /* of the innermost TLS that was seen: 0 there is none inside another */
+	uint64_t darks;	   /* how often decryption stopped; 0: everything could be read */
+	enum dark_why why; /* of the first time; flow_info.dark is its sentence */
+	uint64_t notes;
+	struct bytes note;	/* the first */
+	struct bytes inner_sni; /* of TLS in TLS, the innermost; flow_info.sni is the outermost */
+	uint64_t packets;	/* known at its end */
+	uint64_t first_packet, last_packet;
+	uint64_t handshake_types; /* that were seen: bit N for handshake message type N below 64 */
+	struct bytes server_process;
+	int64_t server_pid; /* 0: not known */
+};
+
 /* Everything known of a flow. Borrowed: valid during a callback, or as long as its owner says. */
 struct flow_info {
 	uint64_t flow;
@@ -43,10 +61,12 @@ struct flow_info {
 	struct leg_info leg[2];	  /* by enum flow_leg */
 	enum chain_verdict verdict;
 	struct bytes verdict_reason;
-	struct bytes dark; /* why the plaintext could not be read further; empty: it could */
+	struct bytes
+		dark; /* why the plaintext could not be read further (the first time); empty: it could */
 	uint64_t gap_bytes;
 	int64_t start_wall_ns, start_mono_ns;
-	uint64_t exchanges; /* begun so far */
+	uint64_t exchanges;	     /* begun so far */
+	struct capture_info capture; /* of way WAY_CAPTURE */
 
 	bool ended; /* what follows is known only at the end */
 	bool failed;
@@ -75,6 +95,9 @@ struct message {
 struct exchange {
 	uint64_t n; /* running number over all flows, given when the exchange begins */
 	uint64_t flow, stream;
+	uint64_t
+		index; /* among the exchanges of its flow, from 1: in captures it is named FLOW.INDEX */
+	uint64_t first_packet, last_packet; /* of the capture; 0: no capture */
 	enum flow_proto proto;
 	bool first; /* of its flow */
 	bool cut;   /* the flow ended before it */
@@ -95,7 +118,8 @@ struct flow_message {
 	unsigned opcode;   /* of WebSocket, else 0 */
 	struct bytes data; /* its first bytes */
 	uint64_t bytes;	   /* how long it is */
-	uint64_t n;	   /* of the exchange; 0: none */
+	bool compressed;   /* of gRPC, or by an extension of WebSocket that was not undone */
+	uint64_t n, index; /* of the exchange; 0: none */
 	int64_t wall_ns;
 };
 

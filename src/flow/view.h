@@ -33,6 +33,14 @@ void view_body_fini(struct view_body *v);
  * at the end is taken off *text. */
 bool view_is_text(struct bytes *text, bool cut);
 
+/* "12", "u1"; an exchange of a capture: "12.3" */
+void put_flow(struct put *w, uint64_t flow);
+void put_exchange_name(struct put *w, uint64_t flow, uint64_t index);
+/* How a captured flow ended, a fixed word: "complete", "open", "reset", "truncated", "refused", … */
+const char *flow_state_text(const struct flow_info *f);
+/* How much of it could be read: "plain", "decrypted", "partly", "dark". */
+const char *flow_sight_text(const struct flow_info *f);
+
 #define VIEW_REASON_MAX 1024
 /* What went wrong in words: what the flow's end said, else the diagnosis, in room. */
 struct bytes view_reason(const struct flow_info *f, char *room, size_t size);
