@@ -3,7 +3,7 @@
 #include <assert.h>
 
 #include "base/escape.h"
-#include "cmd/suggest.h"
+#include "base/suggest.h"
 
 /* The options that every verb has. */
 static const struct args_option common[] = {

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "base/escape.h"
+#include "base/suggest.h"
 #include "cmd/config_schema.h"
-#include "cmd/suggest.h"
 #include "proxy/policy.h"
 
 enum { KEYS_MAX = 32 };

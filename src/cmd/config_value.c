@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/suggest.h"
 #include "cmd/config_value.h"
-#include "cmd/suggest.h"
 #include "wire/name.h"
 
 enum {

@@ -1,6 +1,6 @@
 /* "Did you mean": the candidate nearest to a word that is not known. */
-#ifndef CMD_SUGGEST_H
-#define CMD_SUGGEST_H
+#ifndef BASE_SUGGEST_H
+#define BASE_SUGGEST_H
 
 #include "base/bytes.h"
 

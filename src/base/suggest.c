@@ -1,4 +1,4 @@
-#include "cmd/suggest.h"
+#include "base/suggest.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "cmd/suggest.h"
+#include "base/suggest.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,5 +59,5 @@ int main(void)
 		cmocka_unit_test(the_sentence_names_the_nearest),
 	};
 
-	return cmocka_run_group_tests_name("cmd/suggest", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("base/suggest", tests, NULL, NULL);
 }
