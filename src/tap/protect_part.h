@@ -1,0 +1,41 @@
+/* What the files of protect.h share: a key of one direction and the ways to open with it. */
+#ifndef TAP_PROTECT_PART_H
+#define TAP_PROTECT_PART_H
+
+#include "base/secret.h"
+#include "tap/protect.h"
+
+#define BLOCK_MAX 16
+
+typedef bool protect_way(struct protect *p, uint64_t seq, const struct record *r, uint8_t *out,
+			 struct protect_opened *opened);
+
+struct protect {
+	const struct suite *suite;
+	const struct cipher_info *info; /* of the suite's cipher */
+	protect_way *open;
+	struct cipher *cipher;
+	uint16_t version; /* 0x0304: TLS 1.3 */
+	bool encrypt_then_mac;
+	bool implicit_iv; /* CBC: the record before ends with it */
+	size_t mac_n;	  /* bytes of MAC in a record */
+	struct secret mac_key;
+	struct secret
+		iv; /* AEAD: the fixed part of the nonce; of CBC the next vector, if implicit */
+	struct secret secret; /* TLS 1.3: of the traffic */
+};
+
+protect_way protect_open_aead_12, protect_open_chacha_12, protect_open_cbc, protect_open_stream;
+
+/* The MAC of TLS 1.2 and before, SSL 3.0's too (RFC 5246, 6.2.3.1; RFC 6101, 5.2.3.1): does it stand
+ * in got? */
+bool protect_mac_fits(const struct protect *p, uint64_t seq, const struct record *r,
+		      struct bytes content, struct bytes got);
+
+/* iv xor number, right-aligned (RFC 8446, 5.3). nonce has room for iv.n bytes, at least 8. */
+void protect_nonce(struct bytes iv, uint64_t seq, uint8_t *nonce);
+/* Big-endian. */
+void protect_put_u64(uint8_t *out, uint64_t v);
+void protect_put_u16(uint8_t *out, uint16_t v);
+
+#endif
