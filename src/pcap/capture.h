@@ -12,6 +12,7 @@
  * nothing shows that the next record follows, the rest is lost. */
 #define CAPTURE_BLOCK_MAX ((size_t)16 * 1024 * 1024)
 #define CAPTURE_INTERFACES_MAX 65536 /* of a section; and as many of Apple's process blocks */
+#define CAPTURE_LINK_NONE 0x10000    /* no LINKTYPE_…: of an interface that is not described */
 
 enum capture_format { CAPTURE_UNKNOWN, CAPTURE_PCAP, CAPTURE_PCAPNG };
 
@@ -56,8 +57,7 @@ struct capture_process {
 
 struct capture_statistics {
 	uint32_t interface;
-	uint64_t
-		dropped; /* packets that the capture lost on it so far: by the interface and the system */
+	uint64_t dropped; /* packets lost on it so far, by the interface or the system */
 };
 
 struct capture_item {
@@ -75,32 +75,31 @@ struct capture_item {
 };
 
 enum capture_outcome {
-	CAPTURE_ITEM, /* item is filled; step over used bytes */
-	CAPTURE_MORE, /* step over used (may be more than 0), then show at least need bytes */
-	CAPTURE_BAD,  /* one block was bad and is stepped over (used); e says what and where */
+	CAPTURE_ITEM, /* item is filled */
+	CAPTURE_MORE, /* at least step->need bytes must be shown; 0: this is the end */
+	CAPTURE_BAD,  /* one block was bad; e says what and where */
 	CAPTURE_LOST, /* nothing from here on can be read; e says why. At the beginning of the input:
 			 it is no capture */
 };
 
 struct capture_step {
-	size_t used; /* never more than was shown */
-	size_t need; /* with CAPTURE_MORE; never more than CAPTURE_BLOCK_MAX and a record's header */
+	struct bytes in; /* the input from where the reader stands; moves on with what was read */
+	bool last;	 /* there is none behind in */
+	size_t need;	 /* never more than CAPTURE_NEED_MAX */
 };
+#define CAPTURE_NEED_MAX (CAPTURE_BLOCK_MAX + 64)
 
 struct capture;
 
 int capture_new(struct capture **out, struct err *e) MUST_CHECK;
 void capture_free(struct capture *c);
-/* in: the input from where the caller stands; last: there will be no more of it. At the end of a
- * good input the answer to nothing is CAPTURE_MORE with need 0. A capture that ends in the middle
- * of a block gives CAPTURE_LOST once; after that outcome the answer is CAPTURE_MORE with need 0, and
- * all that is shown is stepped over. item borrows from in. Sentences (ERR_WIRE_DECODE) name block
- * and offset. May fail with ERR_NOMEM, as CAPTURE_LOST. */
-enum capture_outcome capture_next(struct capture *c, struct bytes in, bool last,
-				  struct capture_step *step, struct capture_item *item,
-				  struct err *e) MUST_CHECK;
+/* Reads one block. A capture that ends in the middle of a block gives CAPTURE_LOST once; after that
+ * outcome comes CAPTURE_MORE with need 0, and all that is shown is stepped over. item borrows from
+ * step->in. Sentences (ERR_WIRE_DECODE) name block and offset. CAPTURE_LOST may be ERR_NOMEM too. */
+enum capture_outcome capture_next(struct capture *c, struct capture_step *step,
+				  struct capture_item *item, struct err *e) MUST_CHECK;
 enum capture_format capture_format(const struct capture *c);
-uint64_t capture_offset(const struct capture *c); /* of the next block in the input */
+uint64_t capture_offset(const struct capture *c); /* in the input: where the reader stands */
 uint64_t capture_bad(const struct capture *c);	  /* blocks that were bad so far */
 
 #endif
