@@ -32,31 +32,30 @@ static bool is_traffic_secret(enum keylog_label label)
 	return label == KEYLOG_CLIENT_TRAFFIC_SECRET || label == KEYLOG_SERVER_TRAFFIC_SECRET;
 }
 
-static int hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+/* The value of each hexadecimal digit, plus one; 0: none. By table, since digits and letters come in
+ * no order that a processor could guess. */
+static const uint8_t hex_values[256] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+	['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 /* False: not hexadecimal, an odd number of digits, or more than max bytes. */
 static bool parse_hex(struct bytes text, uint8_t *out, size_t max, size_t *n)
 {
+	bool bad = false;
+
 	if (text.n % 2 || text.n / 2 > max)
 		return false;
 	for (size_t i = 0; i < text.n / 2; i++) {
-		int high = hex_digit(text.p[2 * i]), low = hex_digit(text.p[2 * i + 1]);
+		uint8_t high = hex_values[text.p[2 * i]], low = hex_values[text.p[2 * i + 1]];
 
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (uint8_t)(high << 4 | low);
+		bad |= high == 0 || low == 0;
+		out[i] = (uint8_t)((high - 1) << 4 | (low - 1));
 	}
 	*n = text.n / 2;
-	return true;
+	return !bad;
 }
 
 static struct bytes strip_end(struct bytes line)

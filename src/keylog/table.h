@@ -12,8 +12,8 @@ struct keylog_table;
 struct keylog_secret {
 	const struct keylog_secret *next; /* of the same key, in the order of the lines */
 	enum keylog_label label;
-	/* Of traffic secrets. A line with the letter N has the number that its place among the lines
-	 * of its label and key gives it: the first is 1. */
+	/* Of traffic secrets; 0 for all others. A line with the letter N has the number after the
+	 * highest one that came before it with its label and key: the first is 1. */
 	uint32_t generation;
 	uint16_t secret_n;
 	uint16_t key_n;
@@ -22,15 +22,16 @@ struct keylog_secret {
 	const uint8_t *secret;
 };
 
-/* max_bytes of memory; lines beyond are counted as dropped. */
+/* max_bytes of memory; lines beyond are counted as dropped. Fails with ERR_NOMEM. */
 int keylog_table_new(size_t max_bytes, struct keylog_table **out, struct err *e) MUST_CHECK;
 void keylog_table_free(struct keylog_table *t); /* wipes all secrets */
 /* Text of a key log, cut anywhere: lines may be continued by the next call. Garbage is counted and
- * stepped over. Fails with ERR_NOMEM only. */
+ * stepped over, whatever its length; of a line with two values, what follows them is nobody's. Fails
+ * with ERR_NOMEM only; what was taken before that stays. */
 int keylog_table_feed(struct keylog_table *t, struct bytes text, struct err *e) MUST_CHECK;
-/* The last line had no line end. */
+/* The text is over (more may follow: another file). The last line may have had no line end. */
 int keylog_table_end(struct keylog_table *t, struct err *e) MUST_CHECK;
-/* One line that was parsed elsewhere. */
+/* One line that was parsed elsewhere. Fails with ERR_NOMEM, the table unchanged but for its counts. */
 int keylog_table_add(struct keylog_table *t, const struct keylog_line *line,
 		     struct err *e) MUST_CHECK;
 /* The first secret whose key this is (client random, session id …), or NULL; then ->next. */
@@ -40,7 +41,7 @@ const struct keylog_secret *keylog_table_walk(const struct keylog_table *t,
 					      const struct keylog_secret *after);
 
 struct keylog_stats {
-	uint64_t lines;	    /* all that had something in them */
+	uint64_t lines;	    /* all but comments and empty ones */
 	uint64_t secrets;   /* kept */
 	uint64_t repeated;  /* known already */
 	uint64_t other;	    /* labels of other protocols */
