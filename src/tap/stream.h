@@ -1,6 +1,25 @@
 /* One direction of a TCP connection put in order (RFC 9293, 3.4): segments in, the bytes once and in
- * sequence out, and gaps where the capture lost some. Bytes that come twice count the first time
- * (a second version that differs is told of); what comes early waits, within bounds. */
+ * sequence out, and gaps where the capture lost some.
+ *
+ * Bytes that come twice count the first time; a second version that differs is told of while the
+ * first still waits (what was handed out is not kept). What comes early waits, at most
+ * STREAM_QUEUE_MAX of one direction and the pool's limit in all; where there is no room the gap in
+ * front is declared.
+ *
+ * A capture may hold packets in another order than the wire had them, acknowledgements before what
+ * they acknowledge too: it was taken from several queues, each written when it was full or after
+ * some tens of milliseconds. So what is missing although the other side acknowledged it becomes a
+ * gap only STREAM_SETTLE_NS of the capture's clock AND STREAM_SETTLE_PACKETS of its packets after
+ * that was seen (twice as much at most); what nobody acknowledged, after STREAM_LOST_NS; all of it when
+ * the stream is flushed. With nothing behind it a gap harms nobody, and waits for what comes next.
+ *
+ * Bytes that the capture cut off (snaplen) are such a gap too, told with truncated; a retransmission
+ * may fill it until then.
+ *
+ * Without a SYN the first bytes wait for a moment, as others before them may still come: until the
+ * other side acknowledges them (so that no answer overtakes its question), or STREAM_START_SEGMENTS
+ * came, or STREAM_START_NS passed. Then the stream begins at the earliest. If the other side had
+ * acknowledged exactly what is before them, or its SYN and ACK were seen, nothing waits. */
 #ifndef TAP_STREAM_H
 #define TAP_STREAM_H
 
@@ -13,13 +32,21 @@ struct stream_pool {
 };
 
 #define STREAM_QUEUE_MAX (4 * 1024 * 1024) /* of one direction */
+#define STREAM_SETTLE_NS (200 * INT64_C(1000000))
+#define STREAM_SETTLE_PACKETS 128
+#define STREAM_LOST_NS (10 * INT64_C(1000000000))
+#define STREAM_START_NS (50 * INT64_C(1000000))
+#define STREAM_START_SEGMENTS 8
 
+/* Where things happened never goes back within a stream: what waited has its own time, or that of
+ * what came before it in the sequence, whichever is later. A hook calls nothing of this stream. */
 struct stream_hooks {
-	/* The next bytes; borrowed for the call. */
+	/* The next bytes, at least one; borrowed for the call. */
 	void (*bytes)(void *ctx, struct bytes b, struct tap_at at);
 	/* n bytes are lost for good. truncated: they were on the wire and cut off by the capture. */
 	void (*gap)(void *ctx, uint64_t n, bool truncated, struct tap_at at);
-	/* Bytes that had come before came again and were different. */
+	/* Bytes that had come before came again and were different; offset is of the first of them
+	 * in the stream, at the packet that brought the second version. */
 	void (*conflict)(void *ctx, uint64_t offset, struct tap_at at);
 	/* FIN or RST in its place in the sequence; nothing comes after it. */
 	void (*end)(void *ctx, bool reset, struct tap_at at);
@@ -29,19 +56,26 @@ struct stream {
 	const struct stream_hooks *hooks;
 	void *ctx;
 	struct stream_pool *pool;
-	uint32_t next;	   /* sequence number that is expected */
-	bool begun, ended; /* next means something; end was told */
-	uint64_t offset;   /* bytes handed out or lost so far */
-	struct list queue; /* segments that came early, by sequence number */
-	size_t queued;	   /* bytes of them */
-	bool acked_known;
-	uint32_t acked;	     /* highest acknowledgement of the other side */
-	int64_t waits_since; /* wall_ns; when the gap in front was first seen */
-	uint64_t waits_packet;
+	uint32_t next; /* sequence number that is expected; not begun: of the earliest that waits */
+	bool begun;    /* next is where the stream goes on */
+	bool sure;     /* it began at a SYN, ours or an acknowledged one */
+	bool ended;    /* end was told */
+	uint64_t offset;    /* bytes handed out or lost so far */
+	struct list queue;  /* parts that came early, by sequence number; they do not overlap */
+	size_t queued;	    /* what they count for in the pool */
+	unsigned starting;  /* segments that wait for the stream to begin */
+	struct tap_at last; /* of what was handed out */
+	bool acked_known, settled_known;
+	uint32_t acked;	  /* highest acknowledgement of the other side */
+	uint32_t mark;	  /* … at mark_at */
+	uint32_t settled; /* … long enough ago */
+	struct tap_at mark_at;
 	bool fin_known, reset;
-	uint32_t fin;
+	uint32_t fin; /* where FIN or RST stands */
+	struct tap_at fin_at;
 };
 
+/* s stays where it is. */
 void stream_init(struct stream *s, const struct stream_hooks *hooks, void *ctx,
 		 struct stream_pool *pool);
 void stream_fini(struct stream *s);
@@ -54,9 +88,11 @@ struct stream_segment {
 	struct tap_at at;
 };
 void stream_segment(struct stream *s, const struct stream_segment *in);
-/* The other side acknowledged everything before ack: what is missing before it was received, and
- * is a gap if it does not come soon (it may have been captured late). */
+/* The other side acknowledged everything before ack. To be called before the other direction gets
+ * the segment that says so; for no RST. */
 void stream_acked(struct stream *s, uint32_t ack, struct tap_at at);
+/* The same for its SYN and ACK: the first byte that it waits for has this number. */
+void stream_opened(struct stream *s, uint32_t ack, struct tap_at at);
 /* No more segments: what waits is handed out, with gaps. */
 void stream_flush(struct stream *s, struct tap_at at);
 

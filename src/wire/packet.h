@@ -47,7 +47,8 @@ struct packet_fragment {
 	uint8_t protocol; /* of the whole datagram: 6, 17, 47 … */
 	uint32_t offset;  /* in bytes */
 	bool more;
-	struct bytes payload;
+	struct bytes payload; /* what was captured of it */
+	uint32_t missing;     /* bytes of the payload that the capture cut off */
 };
 
 enum packet_outcome {
@@ -65,12 +66,14 @@ union packet {
 
 /* wire_n: how long the packet was on the wire; frame may be shorter. Lengths of the headers are
  * believed before wire_n (padding is left out), but an IP length of 0 means "all there is"
- * (segmentation left to the card). out borrows from frame. */
+ * (segmentation left to the card). A datagram to the port of a tunnel whose bytes are not those of
+ * the tunnel is a datagram like any other. out borrows from frame, and means nothing unless the
+ * outcome says so. */
 enum packet_outcome packet_parse(unsigned link, struct bytes frame, size_t wire_n,
 				 union packet *out) MUST_CHECK;
-/* The same for a datagram that was put together from fragments: from's addresses and protocol,
- * payload being all of what came after its IP header. */
-enum packet_outcome packet_parse_datagram(const struct packet_fragment *from, struct bytes payload,
+/* The same for a datagram that was put together from fragments: whole's payload is all of what came
+ * after its IP header, but for the missing bytes at its end. out may hold whole. */
+enum packet_outcome packet_parse_datagram(const struct packet_fragment *whole,
 					  union packet *out) MUST_CHECK;
 
 #endif
