@@ -71,6 +71,9 @@ static void flow(struct copy *c, struct flow_info *f)
 	text(c, &f->verdict_reason);
 	text(c, &f->dark);
 	text(c, &f->reason);
+	text(c, &f->capture.note);
+	text(c, &f->capture.inner_sni);
+	text(c, &f->capture.server_process);
 	for (size_t i = 0; i < ARRAY_LEN(f->leg); i++) {
 		text(c, &f->leg[i].alpn);
 		text(c, &f->leg[i].issuer);

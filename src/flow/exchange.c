@@ -1,6 +1,7 @@
 #include "flow/exchange.h"
 
 #include "base/mem.h"
+#include "flow/learn.h"
 #include "flow/observe.h"
 #include "flow/slot.h"
 
@@ -117,6 +118,7 @@ static struct slot *exchange_begin(struct tracker *t, struct flow_slot *f, const
 
 	if (!s) {
 		t->stats.exchanges_dropped++;
+		f->info.exchanges += f->info.way == WAY_CAPTURE;
 		return NULL;
 	}
 	s->node.a = ev->flow;
@@ -129,6 +131,8 @@ static struct slot *exchange_begin(struct tracker *t, struct flow_slot *f, const
 		.n = atomic_fetch_add_explicit(&t->o.numbers->last, 1, memory_order_relaxed) + 1,
 		.flow = ev->flow,
 		.stream = ev->stream,
+		.index = f->info.exchanges + 1,
+		.first_packet = ev->packet,
 		.first = f->info.exchanges == 0,
 		.grpc_status = -1,
 		.wall_ns = ev->wall_ns,
@@ -144,9 +148,10 @@ static struct slot *exchange_begin(struct tracker *t, struct flow_slot *f, const
 	return s;
 }
 
-static void exchange_finish(struct tracker *t, struct slot *s, int64_t mono_ns, bool cut)
+static void exchange_finish(struct tracker *t, struct slot *s, const struct event *ev, bool cut)
 {
-	s->x.end_ns = mono_ns - s->start_mono_ns;
+	s->x.end_ns = ev->mono_ns - s->start_mono_ns;
+	s->x.last_packet = ev->packet;
 	s->x.cut = cut;
 	if (t->o.on_exchange)
 		t->o.on_exchange(t->o.ctx, &s->of->info, &s->x);
@@ -204,6 +209,8 @@ static void on_flow_open(struct tracker *t, const struct event *ev)
 	f->info.target_port = o->target_port;
 	f->info.start_wall_ns = ev->wall_ns;
 	f->info.start_mono_ns = ev->mono_ns;
+	f->info.capture.first_packet = f->info.capture.last_packet = ev->packet;
+	f->info.capture.mid = o->way == WAY_CAPTURE && !(ev->flow & FLOW_UDP);
 	flow_slot_set(f, &f->info.target_host, o->target_host, NAME_MAX_BYTES);
 	table_add(&t->flows, &f->node);
 	list_add(&t->open, &f->all);
@@ -211,93 +218,13 @@ static void on_flow_open(struct tracker *t, const struct event *ev)
 	t->last_flow = f;
 }
 
-static void on_client_hello(struct flow_slot *f, const struct event *ev)
-{
-	const struct ev_client_hello *h = &ev->u.client_hello;
-
-	f->info.leg[ev->leg].hello_ns = ev->mono_ns;
-	if (ev->leg != LEG_CLIENT)
-		return;
-	f->info.hello_seen = true;
-	f->info.offered_version = h->version;
-	flow_slot_set(f, &f->info.sni, h->sni, NAME_MAX_BYTES);
-	flow_slot_set(f, &f->info.ja4, h->ja4, 64);
-}
-
-static void on_server_hello(struct flow_slot *f, const struct event *ev)
-{
-	const struct ev_server_hello *h = &ev->u.server_hello;
-	struct leg_info *leg = &f->info.leg[ev->leg];
-
-	leg->cipher = h->cipher;
-	leg->group = h->group;
-	leg->resumed = h->resumed;
-	flow_slot_set(f, &leg->alpn, h->alpn, NAME_MAX_BYTES);
-}
-
-static void on_cert_chain(struct flow_slot *f, const struct event *ev)
-{
-	f->info.verdict = ev->u.cert_chain.verdict;
-	flow_slot_set(f, &f->info.verdict_reason, ev->u.cert_chain.reason, TEXT_MAX_BYTES);
-}
-
-static void on_handshake_done(struct flow_slot *f, const struct event *ev)
-{
-	const struct ev_handshake_done *h = &ev->u.handshake_done;
-	struct leg_info *leg = &f->info.leg[ev->leg];
-
-	leg->version = h->version;
-	leg->cipher = h->cipher;
-	leg->group = h->group;
-	leg->resumed = h->resumed;
-	leg->local = h->local;
-	leg->remote = h->remote;
-	if (h->took_ns)
-		leg->handshake_ns = h->took_ns;
-	else if (leg->hello_ns && ev->mono_ns > leg->hello_ns)
-		leg->handshake_ns = ev->mono_ns - leg->hello_ns;
-	flow_slot_set(f, &leg->alpn, h->alpn, NAME_MAX_BYTES);
-	flow_slot_set(f, &leg->issuer, h->issuer, TEXT_MAX_BYTES);
-}
-
-static void on_alert(struct flow_slot *f, const struct event *ev)
-{
-	struct leg_info *leg = &f->info.leg[ev->leg];
-
-	/* close_notify is the ordinary end, and must not hide what came before it. */
-	if (ev->u.alert.description == 0)
-		return;
-	leg->alert_seen = true;
-	leg->alert_sent = ev->u.alert.sent;
-	leg->alert_level = ev->u.alert.level;
-	leg->alert = ev->u.alert.description;
-}
-
-static void on_gap(struct flow_slot *f, const struct event *ev)
-{
-	f->info.gap_bytes += ev->u.gap.bytes;
-}
-
-static void on_dark(struct flow_slot *f, const struct event *ev)
-{
-	flow_slot_set(f, &f->info.dark, ev->u.dark.reason, TEXT_MAX_BYTES);
-}
-
-static void on_leg_end(struct flow_slot *f, const struct event *ev)
-{
-	struct leg_info *leg = &f->info.leg[ev->leg];
-
-	leg->ended = true;
-	leg->end = ev->u.leg_end.how;
-	flow_slot_set(f, &leg->end_reason, ev->u.leg_end.reason, TEXT_MAX_BYTES);
-}
-
 /* What went over a connection that we could read and that had no exchange: HTTP/2 says hello before
  * anybody asks for anything; else bytes. Their chunks would have said so, but are only produced for
  * somebody who wants them. */
 static enum flow_proto proto_of_rest(const struct flow_info *f)
 {
-	bool readable = f->action == ACTION_BUMP || f->action == ACTION_PLAIN;
+	bool readable = f->action == ACTION_BUMP || f->action == ACTION_PLAIN ||
+			(f->way == WAY_CAPTURE && !f->dark.n);
 
 	if (f->proto != PROTO_UNKNOWN || !readable || !(f->bytes_up || f->bytes_down))
 		return f->proto;
@@ -317,10 +244,12 @@ static void on_flow_end(struct tracker *t, struct flow_slot *f, const struct eve
 	info->side = end->side;
 	info->bytes_up = end->bytes_up;
 	info->bytes_down = end->bytes_down;
+	info->capture.packets = end->packets;
+	info->capture.open = end->open;
 	info->duration_ns = ev->mono_ns - info->start_mono_ns;
 	flow_slot_set(f, &info->reason, end->reason, TEXT_MAX_BYTES);
 	LIST_EACH (it, &f->exchanges)
-		exchange_finish(t, LIST_OWNER(it, struct slot, in_flow), ev->mono_ns, true);
+		exchange_finish(t, LIST_OWNER(it, struct slot, in_flow), ev, true);
 	info->proto = proto_of_rest(info);
 	info->ended = true;
 	if (t->o.on_flow)
@@ -369,7 +298,7 @@ static void on_message_head(struct tracker *t, struct flow_slot *f, const struct
 	if (h->interim)
 		return;
 	if (s && slot_message(s, ev->dir)->seen) {
-		exchange_finish(t, s, ev->mono_ns, true);
+		exchange_finish(t, s, ev, true);
 		s = NULL;
 	}
 	f->info.proto = h->proto;
@@ -400,7 +329,9 @@ static void tell_message(struct tracker *t, struct flow_slot *f, struct slot *s,
 		.opcode = c->ws_opcode,
 		.data = c->data,
 		.bytes = c->data.n,
+		.compressed = c->compressed,
 		.n = s ? s->x.n : 0,
+		.index = s ? s->x.index : 0,
 		.wall_ns = ev->wall_ns,
 	};
 	struct buf *b = s ? &s->pieces[ev->dir] : NULL;
@@ -471,23 +402,13 @@ static void on_message_end(struct tracker *t, const struct event *ev)
 		s->x.request_end_ns = ev->mono_ns - s->start_mono_ns;
 	charge(t, s);
 	if (s->x.response.ended && (s->x.request.ended || !s->x.request.seen))
-		exchange_finish(t, s, ev->mono_ns, false);
+		exchange_finish(t, s, ev, false);
 }
 
 /* ---------------------------------------------------------------- public */
 
 void tracker_on_event(void *tracker, const struct event *ev)
 {
-	static void (*const note[EV_COUNT])(struct flow_slot * f, const struct event *ev) = {
-		[EV_CLIENT_HELLO] = on_client_hello,
-		[EV_SERVER_HELLO] = on_server_hello,
-		[EV_CERT_CHAIN] = on_cert_chain,
-		[EV_HANDSHAKE_DONE] = on_handshake_done,
-		[EV_ALERT] = on_alert,
-		[EV_GAP] = on_gap,
-		[EV_DARK] = on_dark,
-		[EV_LEG_END] = on_leg_end,
-	};
 	struct tracker *t = tracker;
 	struct flow_slot *f;
 
@@ -496,8 +417,10 @@ void tracker_on_event(void *tracker, const struct event *ev)
 		return;
 	}
 	f = flow_find(t, ev->flow);
-	if (!f || ev->type >= EV_COUNT)
+	if (!f)
 		return;
+	if (ev->packet)
+		f->info.capture.last_packet = ev->packet;
 	if (ev->type == EV_MESSAGE_HEAD)
 		on_message_head(t, f, ev);
 	else if (ev->type == EV_BODY_CHUNK)
@@ -506,8 +429,8 @@ void tracker_on_event(void *tracker, const struct event *ev)
 		on_message_end(t, ev);
 	else if (ev->type == EV_FLOW_END)
 		on_flow_end(t, f, ev);
-	else if (note[ev->type])
-		note[ev->type](f, ev);
+	else
+		flow_learn(f, ev);
 }
 
 struct event_sink tracker_sink(struct tracker *t)

@@ -2,16 +2,23 @@
 
 #include <assert.h>
 
+#include "wire/packet.h"
+
 struct event kit_event(const struct kit *k, enum event_type type, uint64_t flow)
 {
-	return (struct event){
-		.type = type, .flow = flow, .wall_ns = KIT_START + k->now, .mono_ns = 1000 + k->now
-	};
+	return (struct event){ .type = type,
+			       .flow = flow,
+			       .packet = k->packet,
+			       .wall_ns = KIT_START + k->now,
+			       .mono_ns = 1000 + k->now };
 }
 
 void kit_emit(struct kit *k, const struct event *ev)
 {
-	tracker_on_event(k->tracker, ev);
+	if (k->bus)
+		event_bus_emit(k->bus, ev);
+	else
+		tracker_on_event(k->tracker, ev);
 }
 
 static struct addr parsed(const char *text)
@@ -198,5 +205,120 @@ void kit_end(struct kit *k, uint64_t flow, const struct ev_flow_end *end)
 	struct event ev = kit_event(k, EV_FLOW_END, flow);
 
 	ev.u.flow_end = *end;
+	kit_emit(k, &ev);
+}
+
+static struct event next_packet(struct kit *k, enum event_type type, uint64_t flow,
+				enum flow_dir dir)
+{
+	struct event ev;
+
+	k->packet++;
+	ev = kit_event(k, type, flow);
+	ev.dir = dir;
+	return ev;
+}
+
+void kit_capture(struct kit *k, uint64_t flow)
+{
+	struct event ev = next_packet(k, EV_FLOW_OPEN, flow, DIR_UP);
+
+	ev.u.flow_open.way = WAY_CAPTURE;
+	ev.u.flow_open.client = parsed("192.0.2.1:40100");
+	ev.u.flow_open.local = parsed("198.51.100.34:443");
+	kit_emit(k, &ev);
+}
+
+void kit_tcp(struct kit *k, uint64_t flow, enum flow_dir dir, uint8_t flags)
+{
+	struct event ev = next_packet(k, EV_TCP, flow, dir);
+
+	ev.u.tcp.flags = flags;
+	kit_emit(k, &ev);
+}
+
+void kit_tcp_open(struct kit *k, uint64_t flow)
+{
+	kit_tcp(k, flow, DIR_UP, TCP_SYN);
+	kit_wait(k, 400);
+	kit_tcp(k, flow, DIR_DOWN, TCP_SYN | TCP_ACK);
+	kit_wait(k, 100);
+	kit_tcp(k, flow, DIR_UP, TCP_ACK);
+}
+
+void kit_handshake(struct kit *k, uint64_t flow, enum flow_dir dir,
+		   const struct ev_handshake_message *m)
+{
+	struct event ev = next_packet(k, EV_HANDSHAKE_MESSAGE, flow, dir);
+
+	ev.u.handshake_message = *m;
+	kit_emit(k, &ev);
+}
+
+void kit_data(struct kit *k, uint64_t flow, enum flow_dir dir, const char *text)
+{
+	struct event ev = next_packet(k, EV_DATA, flow, dir);
+
+	ev.u.data.data = bytes_str(text);
+	kit_emit(k, &ev);
+}
+
+void kit_dark(struct kit *k, uint64_t flow, enum dark_why why, const char *reason)
+{
+	struct event ev = next_packet(k, EV_DARK, flow, DIR_DOWN);
+
+	ev.u.dark = (struct ev_dark){ .why = why, .reason = bytes_str(reason) };
+	kit_emit(k, &ev);
+}
+
+void kit_gap(struct kit *k, uint64_t flow, enum flow_dir dir, uint64_t bytes)
+{
+	struct event ev = next_packet(k, EV_GAP, flow, dir);
+
+	ev.u.gap.bytes = bytes;
+	kit_emit(k, &ev);
+}
+
+void kit_note(struct kit *k, uint64_t flow, const char *text)
+{
+	struct event ev = next_packet(k, EV_NOTE, flow, DIR_UP);
+
+	ev.u.note.text = bytes_str(text);
+	kit_emit(k, &ev);
+}
+
+void kit_process(struct kit *k, uint64_t flow, enum flow_dir dir, int64_t pid, const char *name)
+{
+	struct event ev = next_packet(k, EV_PROCESS, flow, dir);
+
+	ev.u.process = (struct ev_process){ .pid = pid, .name = bytes_str(name) };
+	kit_emit(k, &ev);
+}
+
+void kit_agreed(struct kit *k, uint64_t flow, const char *alpn)
+{
+	struct event ev = next_packet(k, EV_HANDSHAKE_DONE, flow, DIR_DOWN);
+
+	ev.u.handshake_done = (struct ev_handshake_done){
+		.version = 0x0304,
+		.cipher = 0x1301,
+		.group = 29,
+		.alpn = bytes_str(alpn),
+	};
+	kit_emit(k, &ev);
+}
+
+void kit_capture_end(struct kit *k, uint64_t flow, enum leg_end how, bool open)
+{
+	struct event ev = next_packet(k, EV_LEG_END, flow, DIR_UP);
+
+	ev.u.leg_end.how = how;
+	if (!open)
+		kit_emit(k, &ev);
+	ev = kit_event(k, EV_FLOW_END, flow);
+	ev.u.flow_end.bytes_up = 120;
+	ev.u.flow_end.bytes_down = 45678;
+	ev.u.flow_end.packets = k->packet;
+	ev.u.flow_end.open = open;
 	kit_emit(k, &ev);
 }

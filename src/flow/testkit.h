@@ -9,7 +9,9 @@
 
 struct kit {
 	struct tracker *tracker;
-	int64_t now; /* monotonic and, from KIT_START on, wall */
+	const struct event_bus *bus; /* instead of the tracker, unless NULL */
+	int64_t now;		     /* monotonic and, from KIT_START on, wall */
+	uint64_t packet;	     /* the last one of a capture; each event of one is the next */
 };
 
 static inline void kit_wait(struct kit *k, int64_t us)
@@ -28,6 +30,23 @@ void kit_hello(struct kit *k, uint64_t flow, const char *sni);
 void kit_bump(struct kit *k, uint64_t flow, const char *sni, const char *alpn);
 void kit_verdict(struct kit *k, uint64_t flow, enum chain_verdict verdict, const char *reason);
 void kit_alert(struct kit *k, uint64_t flow, enum flow_leg leg, uint8_t description);
+
+/* Of captures: 192.0.2.1:40100 to 198.51.100.34:443. */
+void kit_capture(struct kit *k, uint64_t flow);
+void kit_tcp(struct kit *k, uint64_t flow, enum flow_dir dir, uint8_t flags);
+/* SYN, SYN and ACK, ACK; 0.4 ms there, 0.1 ms back. */
+void kit_tcp_open(struct kit *k, uint64_t flow);
+void kit_handshake(struct kit *k, uint64_t flow, enum flow_dir dir,
+		   const struct ev_handshake_message *m);
+void kit_data(struct kit *k, uint64_t flow, enum flow_dir dir, const char *text);
+void kit_dark(struct kit *k, uint64_t flow, enum dark_why why, const char *reason);
+void kit_gap(struct kit *k, uint64_t flow, enum flow_dir dir, uint64_t bytes);
+void kit_note(struct kit *k, uint64_t flow, const char *text);
+void kit_process(struct kit *k, uint64_t flow, enum flow_dir dir, int64_t pid, const char *name);
+/* TLS 1.3 with X25519 was agreed on. */
+void kit_agreed(struct kit *k, uint64_t flow, const char *alpn);
+/* The flow ends; how in the words of enum leg_end, open: the capture ended before it. */
+void kit_capture_end(struct kit *k, uint64_t flow, enum leg_end how, bool open);
 
 struct kit_request {
 	enum flow_proto proto;
