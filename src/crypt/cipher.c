@@ -128,8 +128,7 @@ static bool start_ghash(struct cipher *c, struct bytes key)
 	int n;
 	bool ok;
 
-	c->ghash = mem_new(sizeof(*c->ghash));
-	ok = c->ghash && EVP_EncryptInit_ex2(c->ctx, methods[c->kind], key.p, zeros, NULL) == 1 &&
+	ok = EVP_EncryptInit_ex2(c->ctx, methods[c->kind], key.p, zeros, NULL) == 1 &&
 	     EVP_EncryptUpdate(c->ctx, subkey, &n, zeros, sizeof(zeros)) == 1;
 	if (ok)
 		ghash_init(c->ghash, subkey);
@@ -176,7 +175,9 @@ int cipher_new(enum cipher_kind kind, struct bytes key, struct cipher **out, str
 	c->kind = kind;
 	if (kind != CIPHER_NULL)
 		c->ctx = EVP_CIPHER_CTX_new();
-	if (kind != CIPHER_NULL && !c->ctx)
+	if (kinds[kind].way == WAY_COUNTER_GHASH)
+		c->ghash = mem_new(sizeof(*c->ghash));
+	if ((kind != CIPHER_NULL && !c->ctx) || (kinds[kind].way == WAY_COUNTER_GHASH && !c->ghash))
 		return FAIL(e, NOMEM, "a key of %s", kinds[kind].info.name);
 	if (!start(c, key))
 		return FAIL(e, CRYPTO, "libcrypto does not take a key of %s",
