@@ -293,6 +293,50 @@ def test_sigterm_drains(run_oriel, https):
     o.stop()
 
 
+def http2_exchange(tls, host):
+    """GET / as the first stream, by hand, until its answer has ended."""
+    head = b'\x82\x87\x84\x41' + bytes([len(host)]) + host.encode()
+    tls.sendall(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, len(head), 1, 5, 0, 0, 0, 1]) + head)
+    while True:
+        frame = ways.recv_exactly(tls, 9)
+        assert len(frame) == 9
+        ways.recv_exactly(tls, int.from_bytes(frame[:3], 'big'))
+        # Of stream 1, DATA with END_STREAM.
+        if (frame[3], frame[4] & 1, frame[5:]) == (0, 1, bytes([0, 0, 0, 1])):
+            return
+
+
+@pytest.mark.sanitized
+def test_what_is_idle_ends_at_once_when_oriel_ends(run_oriel, start, certs, https):
+    """Between two requests, before the first, and after the one that was under way."""
+    h2 = start(peers.nginx, certs.good(), http2=True)
+    o = run_oriel(bump_all(timeouts={'drain': '1h'}))
+
+    def through(port, *alpn):
+        return stack.enter_context(client.tls_through(o.port, 'www.oriel.test', port, o.root, alpn=alpn))
+
+    def ask_for(tls, path):
+        tls.sendall(f'GET {path} HTTP/1.1\r\nHost: www.oriel.test\r\n\r\n'.encode())
+        assert b' 200 ' in (head := ways.recv_until(tls, b'\r\n\r\n'))
+        return int(re.search(rb'Content-Length: (\d+)', head).group(1))
+    with contextlib.ExitStack() as stack:
+        kept, kept2, fresh, busy = through(https.port), through(h2.port, 'h2'), through(https.port), through(https.port)
+        ways.recv_exactly(kept, ask_for(kept, '/echo'))
+        http2_exchange(kept2, 'www.oriel.test')
+        length = ask_for(busy, f'/bytes/{8 << 20}')
+        o.wait_event(type='exchange', count=2)
+        o.popen.send_signal(signal.SIGTERM)
+        for idle in (kept, kept2, fresh):
+            assert client.read_all(idle)[1] == 'clean'
+        o.wait_event(type='connection', count=3)
+        assert o.popen.poll() is None
+        assert ways.recv_exactly(busy, length) == peers.pattern(length)
+        assert client.read_all(busy) == (b'', 'clean')
+        assert o.popen.wait(20) == 0
+    assert {(e['failed'], e['reason']) for e in o.events(type='connection')} == {(False, 'closed between two requests, since oriel ends')}
+    o.stop()
+
+
 def test_a_drain_ends_when_its_time_is_up(run_oriel, https):
     o = run_oriel(bump_all(timeouts={'drain': '300ms'}))
     slow_download(o, https)

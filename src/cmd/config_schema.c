@@ -169,7 +169,7 @@ static const struct config_key timeout_keys[] = {
 	TIMEOUT("idle", idle, "for a connection on which nothing moves"),
 	TIMEOUT("silent-client", silent_client, "transparent: a client silent for so long may wait for the server to speak, which is then dialled"),
 	TIMEOUT("half-close", half_close, "when one side has ended and the other is silent"),
-	TIMEOUT("drain", drain, "for what is still open when oriel ends"),
+	TIMEOUT("drain", drain, "for what is still under way when oriel ends"),
 	{ NULL },
 };
 /* clang-format on */

@@ -27,6 +27,10 @@ struct observe {
 	bool failed;
 	char fault[120];
 	int64_t wall_ns, mono_ns; /* of the call that is under way */
+	uint64_t packet;
+	uint64_t streams;  /* of HTTP/1.1, the last one */
+	bool tunnel;	   /* HTTP/1.1 is over, and what follows is the caller's */
+	struct bytes rest; /* of the call that is under way: bytes of the tunnel */
 	uint64_t bytes[2];
 	uint8_t held[2][SNIFF_MAX]; /* by direction, while sniffing */
 	uint8_t held_count[2];
@@ -69,8 +73,16 @@ static void start_event(const struct observe *o, struct event *ev, enum event_ty
 	ev->flow = o->options.flow;
 	ev->leg = o->options.leg;
 	ev->dir = dir;
+	ev->depth = o->options.depth;
+	ev->packet = o->packet;
 	ev->wall_ns = o->wall_ns;
 	ev->mono_ns = o->mono_ns;
+}
+
+/* HTTP/2's numbers are those on the wire. */
+static uint64_t stream_number(const struct observe *o, uint64_t stream)
+{
+	return o->mode == MODE_HTTP2 ? stream : stream + o->options.streams;
 }
 
 static void on_head(void *ctx, const struct http_head *head)
@@ -81,10 +93,12 @@ static void on_head(void *ctx, const struct http_head *head)
 
 	o->odd |= head->odd;
 	o->grpc |= head->proto == HTTP_GRPC;
+	if (o->mode != MODE_HTTP2 && o->streams < stream_number(o, head->stream))
+		o->streams = stream_number(o, head->stream);
 	if (!event_bus_wants(o->options.bus, EV_MESSAGE_HEAD))
 		return;
 	start_event(o, &ev, EV_MESSAGE_HEAD, (enum flow_dir)head->dir);
-	ev.stream = head->stream;
+	ev.stream = stream_number(o, head->stream);
 	*out = (struct ev_message_head){
 		.proto = flow_proto_of(head->proto),
 		.method = head->method,
@@ -112,7 +126,7 @@ static void on_body(void *ctx, const struct http_chunk *chunk)
 	struct event ev;
 
 	start_event(o, &ev, EV_BODY_CHUNK, (enum flow_dir)chunk->dir);
-	ev.stream = chunk->stream;
+	ev.stream = stream_number(o, chunk->stream);
 	ev.u.body_chunk = (struct ev_body_chunk){
 		.proto = flow_proto_of(chunk->proto),
 		.data = chunk->data,
@@ -131,7 +145,7 @@ static void on_end(void *ctx, const struct http_end *end)
 	if (!event_bus_wants(o->options.bus, EV_MESSAGE_END))
 		return;
 	start_event(o, &ev, EV_MESSAGE_END, (enum flow_dir)end->dir);
-	ev.stream = end->stream;
+	ev.stream = stream_number(o, end->stream);
 	ev.u.message_end = (struct ev_message_end){
 		.body_bytes = end->body_bytes,
 		.trailers = flow_headers(end->trailers),
@@ -156,6 +170,7 @@ int observe_new(const struct observe_options *options, struct observe **out, str
 	if (!o)
 		return FAIL(e, NOMEM, "an observer");
 	o->options = *options;
+	o->streams = options->streams;
 	o->sink = (struct http_sink){ .on_head = on_head, .on_end = on_end, .ctx = o };
 	if (observe_alpn_is_http2(alpn))
 		o->mode = MODE_HTTP2;
@@ -279,6 +294,7 @@ static int switch_protocol(struct observe *o, enum flow_dir dir, struct bytes re
 		status = websocket_new(&options, &o->decoder.websocket, e);
 	} else {
 		end_answer(o, next.stream);
+		o->tunnel = o->options.tunnels;
 	}
 	if (status == 0)
 		feed_mode(o, dir, rest);
@@ -429,7 +445,10 @@ static void feed_mode(struct observe *o, enum flow_dir dir, struct bytes in)
 		break;
 	case MODE_BYTES:
 		o->proto = PROTO_BYTES;
-		emit_bytes(o, dir, in);
+		if (o->tunnel)
+			o->rest = in;
+		else
+			emit_bytes(o, dir, in);
 		break;
 	}
 }
@@ -438,10 +457,27 @@ void observe_feed(struct observe *o, enum flow_dir dir, struct bytes in, int64_t
 		  int64_t mono_ns)
 {
 	o->bytes[dir] += in.n;
+	o->rest = bytes_of(NULL, 0);
 	o->wall_ns = wall_ns;
 	o->mono_ns = mono_ns;
 	o->sink.on_body = event_bus_wants(o->options.bus, EV_BODY_CHUNK) ? on_body : NULL;
 	feed_mode(o, dir, in);
+}
+
+void observe_packet(struct observe *o, uint64_t packet)
+{
+	o->packet = packet;
+}
+
+bool observe_tunnel(const struct observe *o, struct bytes *rest)
+{
+	*rest = o->rest;
+	return o->tunnel;
+}
+
+uint64_t observe_streams(const struct observe *o)
+{
+	return o->streams;
 }
 
 void observe_end(struct observe *o, enum flow_dir dir, bool clean, int64_t wall_ns, int64_t mono_ns)
@@ -462,6 +498,15 @@ enum flow_proto observe_proto(const struct observe *o)
 size_t observe_waiting(const struct observe *o)
 {
 	return o->mode == MODE_HTTP1 && o->decoder.http1 ? http1_waiting(o->decoder.http1) : 0;
+}
+
+bool observe_idle(const struct observe *o)
+{
+	if (o->bytes[DIR_UP] == 0 && o->bytes[DIR_DOWN] == 0)
+		return o->mode != MODE_BYTES;
+	if (o->mode == MODE_HTTP1 && o->decoder.http1)
+		return http1_idle(o->decoder.http1);
+	return o->mode == MODE_HTTP2 && o->decoder.http2 && http2_streams(o->decoder.http2) == 0;
 }
 
 uint64_t observe_bytes(const struct observe *o, enum flow_dir dir)

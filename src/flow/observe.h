@@ -27,6 +27,11 @@ struct observe_options {
 	struct bytes scheme;	/* "https" or "http": of requests that do not say it */
 	struct bytes authority; /* of requests that do not say it */
 	bool late;		/* joined after the start of the connection (captures) */
+	uint8_t depth;		/* of TLS in TLS, for the events */
+	uint64_t streams;	/* exchanges that were told before: HTTP/1.1's go on from there */
+	/* What an HTTP/1.1 exchange leads to (CONNECT's tunnel, an Upgrade to anything that is not
+	 * decoded here) is left to the caller: see observe_tunnel. */
+	bool tunnels;
 };
 
 /* A small object; decoders are made with the first byte. Fails with ERR_NOMEM. */
@@ -36,6 +41,13 @@ void observe_free(struct observe *o);
 /* Plaintext of one direction, in its order. wall_ns and mono_ns are put into the events. */
 void observe_feed(struct observe *o, enum flow_dir dir, struct bytes in, int64_t wall_ns,
 		  int64_t mono_ns);
+/* The packet of the capture that the next bytes came in, for the events. */
+void observe_packet(struct observe *o, uint64_t packet);
+/* With .tunnels: whether HTTP/1.1 has given way to something else. No byte is taken any more; *rest
+ * are those of the last observe_feed that were left, a part of what it was given. */
+bool observe_tunnel(const struct observe *o, struct bytes *rest);
+/* The number of the last HTTP/1.1 exchange; .streams when there was none. */
+uint64_t observe_streams(const struct observe *o);
 /* The direction ended: clean with close_notify (or FIN, without TLS), else cut off. */
 void observe_end(struct observe *o, enum flow_dir dir, bool clean, int64_t wall_ns,
 		 int64_t mono_ns);
@@ -44,6 +56,9 @@ enum flow_proto observe_proto(const struct observe *o);
 /* HTTP/1.1 requests that wait for the head of their final answer. After an Upgrade or CONNECT request
  * 0 means that it was decided: observe_proto is PROTO_HTTP1 still when it was refused. */
 size_t observe_waiting(const struct observe *o);
+/* No exchange is under way: before the first, or between two. Of what is no HTTP, and of WebSockets,
+ * that cannot be known: they never are idle. */
+bool observe_idle(const struct observe *o);
 uint64_t observe_bytes(const struct observe *o, enum flow_dir dir);
 /* Why the flow became bytes in the midst of HTTP, one sentence; NULL when it did not. Bytes from
  * the start, because they did not look like HTTP, are no fault. */

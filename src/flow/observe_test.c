@@ -262,6 +262,81 @@ static void says_whether_an_upgrade_was_decided(void **state)
 	watch_fini(&w);
 }
 
+/* Whether it is idle after all of it, having been busy after each of its bytes but the last. */
+static bool idle_after(struct observe *o, const struct act *acts, size_t count)
+{
+	assert_true(observe_idle(o));
+	for (size_t i = 0; i < count; i++) {
+		for (size_t at = 0; at < acts[i].bytes.n; at++) {
+			assert_true((i == 0 && at == 0) || !observe_idle(o));
+			observe_feed(o, acts[i].dir, bytes_slice(acts[i].bytes, at, 1), 1000, 10);
+		}
+	}
+	return observe_idle(o);
+}
+
+static void is_idle_between_exchanges_and_never_within_one(void **state)
+{
+	static const struct act http1[] = {
+		UP("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nab"),
+		DOWN("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\ncd"),
+	};
+	static const struct act until_its_end[] = {
+		UP("GET / HTTP/1.1\r\n\r\n"),
+		DOWN("HTTP/1.1 200 OK\r\n\r\nno end"),
+	};
+	static const struct act other[] = { UP("\1\2"), DOWN("\3\4") };
+	const struct {
+		const char *alpn;
+		const struct act *acts;
+		size_t count;
+		bool idle;
+	} rows[] = {
+		{ "http/1.1", http1, ARRAY_LEN(http1), true },
+		{ "", http1, ARRAY_LEN(http1), true },
+		{ "http/1.1", until_its_end, ARRAY_LEN(until_its_end), false },
+		{ "", other, ARRAY_LEN(other), false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct watch w;
+		struct observe *o;
+
+		watch_init(&w, EV_ALL);
+		o = observe_on(&w, rows[i].alpn);
+		assert_int_equal(idle_after(o, rows[i].acts, rows[i].count), rows[i].idle);
+		observe_free(o);
+		watch_fini(&w);
+	}
+}
+
+static void is_idle_when_no_stream_is_open(void **state)
+{
+	static const struct act begin = UP("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0");
+	static const struct act ask = UP("\0\0\3\1\5\0\0\0\1\x82\x87\x84");
+	static const struct act answer = DOWN("\0\0\0\4\0\0\0\0\0\0\0\1\1\5\0\0\0\1\x88");
+	struct watch w;
+	struct observe *o;
+
+	(void)state;
+	watch_init(&w, EV_ALL);
+	o = observe_on(&w, "h2");
+	assert_true(observe_idle(o));
+	feed_cut(o, begin.dir, begin.bytes, SIZE_MAX);
+	assert_true(observe_idle(o));
+	feed_cut(o, ask.dir, ask.bytes, SIZE_MAX);
+	assert_false(observe_idle(o));
+	feed_cut(o, answer.dir, answer.bytes, SIZE_MAX);
+	assert_true(observe_idle(o));
+	observe_free(o);
+	/* What is neither HTTP/1.1 nor HTTP/2 may wait for something at any time. */
+	o = observe_on(&w, "imap");
+	assert_false(observe_idle(o));
+	observe_free(o);
+	watch_fini(&w);
+}
+
 static void reports_what_is_odd(void **state)
 {
 	static const struct act acts[] = {
@@ -455,6 +530,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ends_an_answer_that_leads_away_from_http),
 		cmocka_unit_test(reads_an_answer_to_nothing),
 		cmocka_unit_test(says_whether_an_upgrade_was_decided),
+		cmocka_unit_test(is_idle_between_exchanges_and_never_within_one),
+		cmocka_unit_test(is_idle_when_no_stream_is_open),
 		cmocka_unit_test(reports_what_is_odd),
 		cmocka_unit_test(makes_no_bodies_that_nobody_wants),
 		cmocka_unit_test(starts_small),

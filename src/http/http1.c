@@ -538,6 +538,12 @@ size_t http1_waiting(const struct http1 *h)
 	return h->count;
 }
 
+bool http1_idle(const struct http1 *h)
+{
+	return h->count == 0 && h->sides[HTTP_UP].state == SIDE_IDLE &&
+	       h->sides[HTTP_DOWN].state == SIDE_IDLE;
+}
+
 bool http1_seen(const struct http1 *h)
 {
 	return h->seen;

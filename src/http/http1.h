@@ -35,6 +35,8 @@ void http1_end(struct http1 *h, enum http_dir dir, bool clean);
 struct bytes http1_pending(const struct http1 *h, enum http_dir dir);
 /* Requests whose final answer's head has not come yet. */
 size_t http1_waiting(const struct http1 *h);
+/* Nothing is under way: no message has begun that has not ended, no request waits for an answer. */
+bool http1_idle(const struct http1 *h);
 /* Whether any head was read completely. */
 bool http1_seen(const struct http1 *h);
 

@@ -239,6 +239,12 @@ void lane_drain(struct lane *l, void (*done)(void *ctx), void *ctx)
 	l->on_drained = done;
 	l->drained_ctx = ctx;
 	stop_listening(l);
+	LIST_EACH (it, &l->flows) {
+		struct flow *f = LIST_OWNER(it, struct flow, node);
+
+		if (f->state == FLOW_PUMP)
+			flow_wake(f);
+	}
 	if (l->flow_count == 0)
 		drained(l);
 }

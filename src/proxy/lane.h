@@ -69,7 +69,7 @@ void lane_free(struct lane *l); /* ends all its flows */
  * open go on with what they began with. On failure all is as it was. */
 int lane_listen(struct lane *l, struct setup *s, const int *fds, size_t count,
 		struct err *e) MUST_CHECK;
-/* No more accepting; done(ctx) when the last flow has ended. */
+/* No more accepting; flows end when no exchange is under way in them. done(ctx) when the last has. */
 void lane_drain(struct lane *l, void (*done)(void *ctx), void *ctx);
 
 /* For flows. */

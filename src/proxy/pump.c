@@ -274,6 +274,24 @@ static unsigned wants(struct flow *f)
 	return want;
 }
 
+/* Both sides are told goodbye as is proper. */
+static unsigned part(struct flow *f, enum leg_end how)
+{
+	tell_leg_end(f, LEG_CLIENT, how);
+	leg_finish(&f->server, false);
+	leg_flush(&f->server);
+	leg_finish(&f->client, false);
+	return flow_go(f, FLOW_LINGER);
+}
+
+/* While oriel ends, a connection that is kept for requests to come has no more to wait for. */
+static bool is_unneeded(const struct flow *f)
+{
+	return f->lane->draining && f->observe && observe_idle(f->observe) &&
+	       f->client.out.n == 0 && f->server.out.n == 0 &&
+	       !(f->rewrite && rewrite_held(f->rewrite));
+}
+
 static unsigned run_both(struct flow *f)
 {
 	do {
@@ -298,6 +316,10 @@ static unsigned run_both(struct flow *f)
 	} while (has_more(f, DIR_UP) || has_more(f, DIR_DOWN) || can_resume(f));
 	if (over(f))
 		return flow_go(f, FLOW_DONE);
+	if (is_unneeded(f)) {
+		flow_note(f, "closed between two requests, since oriel ends");
+		return part(f, END_LOCAL);
+	}
 	return wants(f);
 }
 
@@ -357,9 +379,5 @@ void flow_idle_end(struct flow *f)
 	}
 	flow_note(f, "closed after being idle for %lld s",
 		  (long long)((loop_mono_ns(f->lane->loop) - f->active_ns) / 1000000000));
-	tell_leg_end(f, LEG_CLIENT, END_TIMEOUT);
-	leg_finish(&f->server, false);
-	leg_flush(&f->server);
-	leg_finish(&f->client, false);
-	flow_go(f, FLOW_LINGER);
+	part(f, END_TIMEOUT);
 }
