@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "cmd/capture_input.h"
 #include "cmd/read_crew.h"
+#include "cmd/read_files.h"
 #include "cmd/read_lane.h"
 #include "cmd/read_merge.h"
 
@@ -20,6 +21,7 @@ struct run {
 	struct crew *crew;
 	struct crew_work work;
 	struct read_merge merge;
+	struct read_files files;
 	struct bytes item; /* the packet that is being taken apart */
 	struct tap_at at;
 	uint64_t order;
@@ -201,14 +203,19 @@ static int run_init(struct run *r, struct err *e)
 		.stop = &stop,
 	};
 
-	r->merge.lines = buf_init((size_t)1 << 20);
+	r->merge = (struct read_merge){
+		.lines = buf_init((size_t)1 << 20),
+		.har = read_files_har,
+		.plain = read_files_plain,
+		.ctx = &r->files,
+	};
 	r->work = (struct crew_work){
 		.run = read_lane_run, .count = r->o->lanes, .done = done, .ctx = r
 	};
 	if (capture_input_open(&input, &r->in, e) < 0 ||
 	    front_new(&(struct front_options){ 0 }, &r->front, e) < 0)
 		return -1;
-	return 0;
+	return read_files_open(r->o, &r->files, e);
 }
 
 /* The crew comes first: lanes share its sessions, and its threads look at work only when there is
@@ -235,6 +242,7 @@ static void run_fini(struct run *r)
 		read_lane_free(r->work.lanes[i]);
 	front_free(r->front);
 	capture_input_close(r->in);
+	read_files_close(&r->files);
 	buf_fini(&r->merge.lines);
 }
 
@@ -255,7 +263,9 @@ static void sum(struct run *r)
 int read_run(const struct read_options *o, struct keylog_sources *keylogs, struct read_result *out,
 	     struct err *e)
 {
-	struct run r = { .o = o, .keylogs = keylogs, .result = out };
+	struct run r = {
+		.o = o, .keylogs = keylogs, .result = out, .files = { .har_fd = -1, .plain_fd = -1 }
+	};
 	struct sigaction end = { .sa_handler = on_signal };
 	int failed;
 

@@ -1,6 +1,9 @@
 #include "cmd/read_view.h"
 
 #include "base/mem.h"
+#include "cmd/read_files.h"
+#include "cmd/read_objects.h"
+#include "cmd/read_plain.h"
 #include "flow/capture_text.h"
 #include "flow/curl.h"
 #include "flow/follow.h"
@@ -9,6 +12,7 @@
 
 #define CURL_BODY ((size_t)4 << 20)
 #define HAR_BODY ((size_t)1 << 20)
+#define HAR_ENTRY_MAX ((size_t)32 << 20)
 
 struct read_view {
 	const struct read_options *o;
@@ -17,6 +21,9 @@ struct read_view {
 	struct capture_group *group;
 	struct ladder *ladder;
 	struct follow follow;
+	struct read_plain *plain;
+	struct read_objects *objects;
+	struct buf entry; /* of a HAR */
 	struct text_options text;
 	struct json_options json;
 	struct expr *filter;
@@ -53,8 +60,8 @@ static bool shows_events(const struct read_view *v)
 static void count(struct read_view *v, const struct flow_info *f)
 {
 	v->counts.flows++;
-	v->counts.encrypted += f->encrypted;
-	v->counts.dark += f->dark.n != 0;
+	v->counts.encrypted += f->capture.encrypted;
+	v->counts.dark += f->capture.darks != 0;
 	v->counts.found |= v->o->flow == f->flow;
 }
 
@@ -65,7 +72,7 @@ static int show_flow(struct read_view *v, const struct flow_info *f, struct err 
 	if (v->o->show == READ_SHOW_WHY && v->o->form != READ_JSON)
 		return capture_text_why(out, &v->text, f, e);
 	if (v->o->show == READ_SHOW_WHY)
-		return f->dark.n ? flow_json(out, &v->json, f, e) : 0;
+		return f->capture.darks ? flow_json(out, &v->json, f, e) : 0;
 	if (v->o->form == READ_JSON)
 		return flow_json(out, &v->json, f, e);
 	return capture_text_flow(out, &v->text, f, e);
@@ -107,6 +114,17 @@ static int show_curl(struct read_view *v, const struct exchange *x, struct err *
 	return curl_write(&v->out[READ_LINES], &curl, x, e);
 }
 
+static int add_to_har(struct read_view *v, const struct flow_info *f, const struct exchange *x,
+		      struct err *e)
+{
+	struct har_options har = { .version = ORIEL_VERSION, .mask = v->o->redact };
+
+	buf_clear(&v->entry);
+	if (har_render(&har, &v->entry, f, x, e) < 0)
+		return -1;
+	return read_files_frame(&v->out[READ_HAR], buf_bytes(&v->entry), e);
+}
+
 static void on_exchange(void *ctx, const struct flow_info *f, const struct exchange *x)
 {
 	struct read_view *v = ctx;
@@ -118,11 +136,8 @@ static void on_exchange(void *ctx, const struct flow_info *f, const struct excha
 		note(v, show_exchange(v, f, x, &e), &e);
 	if (v->o->show == READ_SHOW_CURL)
 		note(v, show_curl(v, x, &e), &e);
-	if (v->o->har) {
-		struct har_options har = { .version = ORIEL_VERSION, .mask = v->o->redact };
-
-		note(v, har_render(&har, &v->out[READ_HAR], f, x, &e), &e);
-	}
+	if (v->o->har)
+		note(v, add_to_har(v, f, x, &e), &e);
 }
 
 static void on_message(void *ctx, const struct flow_info *f, const struct flow_message *m)
@@ -242,6 +257,12 @@ static int view_init(struct read_view *v, struct event_bus *bus, struct err *e)
 		return -1;
 	if (o->show == READ_SHOW_GROUPS && o->form != READ_JSON && add_group(v, e) < 0)
 		return -1;
+	if (o->plain && (read_plain_new(&v->out[READ_PLAIN], o->flow, &v->plain, e) < 0 ||
+			 event_bus_add(bus, read_plain_sink(v->plain), e) < 0))
+		return -1;
+	if (o->objects && (read_objects_new(o->objects, o->flow, &v->objects, e) < 0 ||
+			   event_bus_add(bus, read_objects_sink(v->objects), e) < 0))
+		return -1;
 	return add_tracker(v, bus, e);
 }
 
@@ -254,6 +275,7 @@ int read_view_new(const struct read_options *o, struct event_bus *bus, struct bu
 		return FAIL(e, NOMEM, "what a capture shows");
 	v->o = o;
 	v->out = out;
+	v->entry = buf_init(HAR_ENTRY_MAX);
 	if (view_init(v, bus, e) < 0) {
 		read_view_free(v);
 		return -1;
@@ -269,14 +291,22 @@ void read_view_free(struct read_view *v)
 	tracker_free(v->tracker);
 	capture_group_free(v->group);
 	ladder_free(v->ladder);
+	read_plain_free(v->plain);
+	read_objects_free(v->objects);
 	expr_free(v->filter);
+	buf_fini(&v->entry);
 	mem_free(v);
 }
 
 int read_view_check(struct read_view *v, struct err *e)
 {
+	struct err file = { 0 };
+
 	if (v->follow.failed)
 		note(v, -1, &v->follow.e);
+	if ((v->plain && read_plain_check(v->plain, &file) < 0) ||
+	    (v->objects && read_objects_check(v->objects, &file) < 0))
+		note(v, -1, &file);
 	if (!v->failed)
 		return 0;
 	*e = v->e;
