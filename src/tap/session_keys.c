@@ -1,0 +1,54 @@
+#include "tap/session_part.h"
+
+enum keylog_label session_label(enum flow_dir dir, enum epoch epoch)
+{
+	switch (epoch) {
+	case EPOCH_EARLY:
+		return dir == DIR_UP ? KEYLOG_CLIENT_EARLY_TRAFFIC_SECRET : KEYLOG_NONE;
+	case EPOCH_HANDSHAKE:
+		return dir == DIR_UP ? KEYLOG_CLIENT_HANDSHAKE_TRAFFIC_SECRET
+				     : KEYLOG_SERVER_HANDSHAKE_TRAFFIC_SECRET;
+	case EPOCH_TRAFFIC:
+		return dir == DIR_UP ? KEYLOG_CLIENT_TRAFFIC_SECRET : KEYLOG_SERVER_TRAFFIC_SECRET;
+	default:
+		return KEYLOG_NONE;
+	}
+}
+
+const struct keylog_secret *session_secret(const struct session *s, enum keylog_label label,
+					   uint32_t generation, const struct keylog_secret *after)
+{
+	const struct bytes random = bytes_of(s->client_random, SESSION_RANDOM);
+	const struct keylog_secret *k = tap_secret_next(s->flow, random, after);
+
+	while (k &&
+	       (k->label != label || (generation != KEYLOG_NEXT && k->generation != generation)))
+		k = tap_secret_next(s->flow, random, k);
+	return k;
+}
+
+/* Adds those of a table to a ring of size max; how many there were so far is *seen. */
+static void look(const struct keylog_table *t, enum keylog_label label, struct newest_secrets *out)
+{
+	const struct keylog_secret *k = NULL;
+
+	if (!t)
+		return;
+	while ((k = keylog_table_walk(t, k))) {
+		if (k->label == label && k->key_n == SESSION_RANDOM)
+			out->ring[out->seen++ % ARRAY_LEN(out->ring)] = k;
+	}
+}
+
+void session_newest(const struct session *s, enum keylog_label label, struct newest_secrets *out)
+{
+	out->seen = 0;
+	look(s->flow->shared->known, label, out);
+	look(s->flow->shared->late, label, out);
+	out->count = out->seen < ARRAY_LEN(out->ring) ? out->seen : ARRAY_LEN(out->ring);
+}
+
+const struct keylog_secret *newest_get(const struct newest_secrets *n, size_t i)
+{
+	return n->ring[(n->seen - 1 - i) % ARRAY_LEN(n->ring)];
+}

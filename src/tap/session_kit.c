@@ -1,0 +1,557 @@
+#include "tap/session_kit.h"
+
+#include <openssl/x509.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "wire/handshake.h"
+#include "wire/names.h"
+#include "wire/record.h"
+
+#define WIRE_MAX (64 * 1024 * 1024)
+
+static EVP_PKEY *test_key(bool rsa)
+{
+	static EVP_PKEY *keys[2];
+
+	if (!keys[rsa])
+		keys[rsa] = rsa ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048)
+				: EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+	assert_non_null(keys[rsa]);
+	return keys[rsa];
+}
+
+static X509 *test_cert(bool rsa)
+{
+	static X509 *certs[2];
+	X509 *x;
+
+	if (certs[rsa])
+		return certs[rsa];
+	x = certs[rsa] = X509_new();
+	X509_set_version(x, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+	X509_gmtime_adj(X509_getm_notBefore(x), 0);
+	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+	X509_set_pubkey(x, test_key(rsa));
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+				   (const unsigned char *)"oriel.test", -1, -1, 0);
+	X509_set_issuer_name(x, X509_get_subject_name(x));
+	assert_true(X509_sign(x, test_key(rsa), EVP_sha256()) > 0);
+	return x;
+}
+
+static void on_keylog(const SSL *ssl, const char *line)
+{
+	struct kit *k = SSL_get_app_data(ssl);
+
+	assert_int_equal(buf_printf(&k->keys, NULL, "%s\n", line), 0);
+}
+
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct kit *k = SSL_get_app_data(ssl);
+
+	SSL_SESSION_free(k->session);
+	k->session = session;
+	return 1;
+}
+
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n, const unsigned char *in,
+		   unsigned in_n, void *arg)
+{
+	(void)ssl;
+	(void)arg;
+	return SSL_select_next_proto((unsigned char **)(void *)out, n,
+				     (const unsigned char *)"\2h2", 3, in,
+				     in_n) == OPENSSL_NPN_NEGOTIATED
+		       ? SSL_TLSEXT_ERR_OK
+		       : SSL_TLSEXT_ERR_NOACK;
+}
+
+int kit_any_certificate(int ok, X509_STORE_CTX *ctx)
+{
+	(void)ok;
+	(void)ctx;
+	return 1;
+}
+
+static unsigned psk_client(SSL *ssl, const char *hint, char *identity, unsigned identity_max,
+			   unsigned char *psk, unsigned max)
+{
+	(void)ssl;
+	(void)hint;
+	(void)max;
+	snprintf(identity, identity_max, "somebody");
+	memcpy(psk, "0123456789abcdef", 16);
+	return 16;
+}
+
+static unsigned psk_server(SSL *ssl, const char *identity, unsigned char *psk, unsigned max)
+{
+	(void)ssl;
+	(void)identity;
+	(void)max;
+	memcpy(psk, "0123456789abcdef", 16);
+	return 16;
+}
+
+static SSL_CTX *context(const struct kit_options *o, bool server)
+{
+	SSL_CTX *c = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+	int version = o->version ? o->version : TLS1_3_VERSION;
+
+	SSL_CTX_set_security_level(c, 0);
+	SSL_CTX_set_min_proto_version(c, version);
+	SSL_CTX_set_max_proto_version(c, version);
+	if (o->suites && version == TLS1_3_VERSION)
+		assert_int_equal(SSL_CTX_set_ciphersuites(c, o->suites), 1);
+	else if (o->suites)
+		assert_int_equal(SSL_CTX_set_cipher_list(c, o->suites), 1);
+	SSL_CTX_set_options(c, o->options);
+	if (o->no_tickets)
+		SSL_CTX_set_options(c, SSL_OP_NO_TICKET);
+	if (o->fragment)
+		SSL_CTX_set_max_send_fragment(c, o->fragment);
+	if (server || o->ask_client) {
+		SSL_CTX_use_certificate(c, test_cert(o->rsa));
+		SSL_CTX_use_PrivateKey(c, test_key(o->rsa));
+	}
+	if (server) {
+		if (o->groups)
+			assert_int_equal(SSL_CTX_set1_groups_list(c, o->groups), 1);
+		SSL_CTX_set_alpn_select_cb(c, on_alpn, NULL);
+		SSL_CTX_set_session_id_context(c, (const unsigned char *)"kit", 3);
+		SSL_CTX_set_max_early_data(c, o->early);
+		SSL_CTX_set_recv_max_early_data(c, o->early);
+		if (o->psk)
+			SSL_CTX_set_psk_server_callback(c, psk_server);
+	} else {
+		SSL_CTX_set_keylog_callback(c, on_keylog);
+		SSL_CTX_set_session_cache_mode(c,
+					       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+		SSL_CTX_sess_set_new_cb(c, on_session);
+		if (o->ask_client)
+			SSL_CTX_set_post_handshake_auth(c, 1);
+		if (o->psk)
+			SSL_CTX_set_psk_client_callback(c, psk_client);
+	}
+	return c;
+}
+
+static void connection(struct kit *k)
+{
+	SSL_free(k->client);
+	SSL_free(k->server);
+	k->client = SSL_new(k->client_ctx);
+	k->server = SSL_new(k->server_ctx);
+	SSL_set_app_data(k->client, k);
+	SSL_set_app_data(k->server, k);
+	SSL_set_bio(k->client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+	SSL_set_bio(k->server, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+	SSL_set_connect_state(k->client);
+	SSL_set_accept_state(k->server);
+	SSL_set_tlsext_host_name(k->client, "oriel.test");
+	SSL_set_alpn_protos(k->client, (const unsigned char *)"\2h2\10http/1.1", 12);
+	if (k->session)
+		SSL_set_session(k->client, k->session);
+}
+
+void kit_init(struct kit *k, const struct kit_options *o)
+{
+	*k = (struct kit){ .wire = buf_init(WIRE_MAX), .keys = buf_init(1 << 20) };
+	k->sent[0] = k->sent[1] = buf_init(WIRE_MAX);
+	k->client_ctx = context(o, false);
+	k->server_ctx = context(o, true);
+	connection(k);
+}
+
+void kit_fini(struct kit *k)
+{
+	SSL_free(k->client);
+	SSL_free(k->server);
+	SSL_SESSION_free(k->session);
+	SSL_CTX_free(k->client_ctx);
+	SSL_CTX_free(k->server_ctx);
+	buf_fini(&k->wire);
+	buf_fini(&k->keys);
+	buf_fini(&k->sent[0]);
+	buf_fini(&k->sent[1]);
+}
+
+void kit_again(struct kit *k)
+{
+	k->count = 0;
+	buf_clear(&k->wire);
+	buf_clear(&k->sent[0]);
+	buf_clear(&k->sent[1]);
+	connection(k);
+}
+
+static SSL *sender(struct kit *k, enum flow_dir dir)
+{
+	return dir == DIR_UP ? k->client : k->server;
+}
+
+void kit_move(struct kit *k, enum flow_dir dir)
+{
+	SSL *to = sender(k, dir == DIR_UP ? DIR_DOWN : DIR_UP);
+	BIO *from = SSL_get_wbio(sender(k, dir));
+	char *p;
+	long n = BIO_get_mem_data(from, &p);
+
+	if (n <= 0)
+		return;
+	assert_true(k->count < KIT_PIECES);
+	k->pieces[k->count++] = (struct kit_piece){ dir, k->wire.n, (size_t)n };
+	assert_int_equal(buf_add(&k->wire, bytes_of(p, (size_t)n), NULL), 0);
+	assert_int_equal(BIO_write(SSL_get_rbio(to), p, (int)n), n);
+	(void)BIO_reset(from);
+}
+
+/* Reads whatever there is, so that what comes after the handshake is dealt with. */
+static void drain(SSL *ssl)
+{
+	char room[20000];
+
+	while (SSL_read(ssl, room, sizeof(room)) > 0)
+		;
+	(void)SSL_get_error(ssl, -1);
+}
+
+void kit_pump(struct kit *k)
+{
+	size_t before;
+
+	do {
+		before = k->count;
+		kit_move(k, DIR_UP);
+		drain(k->server);
+		kit_move(k, DIR_DOWN);
+		drain(k->client);
+	} while (k->count != before);
+}
+
+void kit_shake(struct kit *k)
+{
+	for (int i = 0; i < 20; i++) {
+		(void)SSL_do_handshake(k->client);
+		kit_move(k, DIR_UP);
+		(void)SSL_do_handshake(k->server);
+		kit_move(k, DIR_DOWN);
+		if (SSL_is_init_finished(k->client) && SSL_is_init_finished(k->server))
+			break;
+	}
+	assert_true(SSL_is_init_finished(k->client) && SSL_is_init_finished(k->server));
+	kit_pump(k);
+}
+
+void kit_send(struct kit *k, enum flow_dir dir, size_t n)
+{
+	static uint8_t room[1 << 16];
+	struct buf *sent = &k->sent[dir];
+
+	while (n) {
+		size_t part = n < sizeof(room) ? n : sizeof(room), done;
+
+		for (size_t i = 0; i < part; i++)
+			room[i] = (uint8_t)((sent->n + i) * 31 >> 3);
+		assert_int_equal(SSL_write_ex(sender(k, dir), room, part, &done), 1);
+		assert_int_equal(done, part);
+		assert_int_equal(buf_add(sent, bytes_of(room, part), NULL), 0);
+		n -= part;
+	}
+	kit_pump(k);
+}
+
+void kit_update(struct kit *k, enum flow_dir dir, bool ask)
+{
+	assert_int_equal(SSL_key_update(sender(k, dir), ask ? SSL_KEY_UPDATE_REQUESTED
+							    : SSL_KEY_UPDATE_NOT_REQUESTED),
+			 1);
+	assert_int_equal(SSL_do_handshake(sender(k, dir)), 1);
+	kit_pump(k);
+}
+
+void kit_close(struct kit *k)
+{
+	(void)SSL_shutdown(k->client);
+	kit_pump(k);
+	(void)SSL_shutdown(k->server);
+	kit_pump(k);
+}
+
+void kit_stream(const struct kit *k, enum flow_dir dir, struct buf *out)
+{
+	for (size_t i = 0; i < k->count; i++) {
+		const struct kit_piece *piece = &k->pieces[i];
+
+		if (piece->dir == dir)
+			assert_int_equal(buf_add(out, bytes_of(k->wire.p + piece->from, piece->n),
+						 NULL),
+					 0);
+	}
+}
+
+static struct play *play_of(struct layer *l)
+{
+	return LIST_OWNER(l, struct play, above);
+}
+
+static void above_feed(struct layer *l, enum flow_dir dir, struct bytes in, struct tap_at at)
+{
+	(void)at;
+	assert_int_equal(buf_add(&play_of(l)->plain[dir], in, NULL), 0);
+}
+
+static void above_gap(struct layer *l, enum flow_dir dir, uint64_t n, bool truncated,
+		      struct tap_at at)
+{
+	(void)truncated;
+	(void)at;
+	play_of(l)->gaps[dir] += n;
+}
+
+static void above_end(struct layer *l, enum flow_dir dir, enum leg_end how, struct tap_at at)
+{
+	(void)at;
+	assert_false(play_of(l)->ended[dir]);
+	play_of(l)->ended[dir] = true;
+	play_of(l)->ends[dir] = how;
+}
+
+static void above_free(struct layer *l)
+{
+	play_of(l)->above_made = false;
+}
+
+static const struct layer_ops above_ops = {
+	.feed = above_feed,
+	.gap = above_gap,
+	.end = above_end,
+	.free = above_free,
+};
+
+static int make_above(void *ctx, struct bytes alpn, bool late, struct layer **out, struct err *e)
+{
+	struct play *p = ctx;
+
+	assert_false(p->above_made);
+	p->above_made = true;
+	p->late = late;
+	p->above.ops = &above_ops;
+	*out = &p->above;
+	return buf_add(&p->above_alpn, alpn, e);
+}
+
+static const char *event_text(const struct event *ev, char *room, size_t size)
+{
+	switch (ev->type) {
+	case EV_CLIENT_HELLO:
+		snprintf(room, size, "hello %.*s %s", BYTES_FMT(ev->u.client_hello.sni),
+			 version_name(ev->u.client_hello.version));
+		break;
+	case EV_SERVER_HELLO:
+		snprintf(room, size, "answer %s %s%s", version_name(ev->u.server_hello.version),
+			 cipher_name(ev->u.server_hello.cipher),
+			 ev->u.server_hello.resumed ? " resumed" : "");
+		break;
+	case EV_HANDSHAKE_DONE: {
+		const char *group = group_name(ev->u.handshake_done.group);
+
+		snprintf(room, size, "done %s %s %s %.*s%s",
+			 version_name(ev->u.handshake_done.version),
+			 cipher_name(ev->u.handshake_done.cipher), group ? group : "-",
+			 BYTES_FMT(ev->u.handshake_done.alpn),
+			 ev->u.handshake_done.resumed ? " resumed" : "");
+		break;
+	}
+	case EV_CERT_CHAIN:
+		snprintf(room, size, "chain %zu", ev->u.cert_chain.count);
+		break;
+	case EV_SECRET_SEEN:
+		snprintf(room, size, "secret %.*s", BYTES_FMT(ev->u.secret_seen.label));
+		break;
+	case EV_ALERT:
+		snprintf(room, size, "alert %s", alert_name(ev->u.alert.description));
+		break;
+	case EV_GAP:
+		snprintf(room, size, "gap %llu", (unsigned long long)ev->u.gap.bytes);
+		break;
+	case EV_DARK:
+		snprintf(room, size, "dark %s: %.*s", dark_why_text(ev->u.dark.why),
+			 BYTES_FMT(ev->u.dark.reason));
+		break;
+	case EV_NOTE:
+		snprintf(room, size, "note %.*s", BYTES_FMT(ev->u.note.text));
+		break;
+	case EV_HANDSHAKE_MESSAGE:
+		snprintf(room, size, "%s %s%s",
+			 ev->u.handshake_message.content == RECORD_HANDSHAKE
+				 ? handshake_type_name(ev->u.handshake_message.type)
+				 : "ccs",
+			 ev->u.handshake_message.encrypted ? "encrypted" : "plain",
+			 ev->u.handshake_message.bad ? " bad" : "");
+		break;
+	default:
+		snprintf(room, size, "event %d", ev->type);
+	}
+	return room;
+}
+
+static void on_event(void *ctx, const struct event *ev)
+{
+	struct play *p = ctx;
+	char text[500];
+
+	assert_int_equal(buf_printf(&p->log, NULL, "%s %s\n", ev->dir == DIR_UP ? ">" : "<",
+				    event_text(ev, text, sizeof(text))),
+			 0);
+	p->notes += ev->type == EV_NOTE;
+	p->chains += ev->type == EV_CERT_CHAIN;
+	p->done += ev->type == EV_HANDSHAKE_DONE;
+	if (ev->type == EV_GAP)
+		p->lost += ev->u.gap.bytes;
+	if (ev->type != EV_DARK)
+		return;
+	p->darks++;
+	p->why = ev->u.dark.why;
+	snprintf(p->reason, sizeof(p->reason), "%.*s", BYTES_FMT(ev->u.dark.reason));
+}
+
+void play_init(struct play *p, struct bytes keys)
+{
+	struct session_options o = { .flow = &p->flow, .above = make_above, .ctx = p };
+	uint8_t *room;
+
+	*p = (struct play){ .plain = { buf_init(WIRE_MAX), buf_init(WIRE_MAX) },
+			    .above_alpn = buf_init(255),
+			    .log = buf_init(WIRE_MAX) };
+	p->shared = (struct tap_shared){ .bus = &p->bus,
+					 .trials_left = TAP_TRIALS_FILE,
+					 .held_max = 32 * 1024 * 1024,
+					 .plain = buf_init(RECORD_CIPHER_MAX_12 + 1024) };
+	list_init(&p->shared.waiting);
+	assert_int_equal(buf_reserve(&p->shared.plain, p->shared.plain.max, &room, NULL), 0);
+	p->flow = (struct tap_flow){ .shared = &p->shared,
+				     .number = 1,
+				     .trials_left = TAP_TRIALS_FLOW };
+	list_init(&p->flow.waiting);
+	assert_int_equal(event_bus_add(&p->bus,
+				       (struct event_sink){
+					       .mask = EV_ALL, .on_event = on_event, .ctx = p },
+				       NULL),
+			 0);
+	assert_int_equal(keylog_table_new(1 << 22, &p->known, NULL), 0);
+	assert_int_equal(keylog_table_new(1 << 22, &p->shared.late, NULL), 0);
+	assert_int_equal(keylog_table_feed(p->known, keys, NULL), 0);
+	assert_int_equal(keylog_table_end(p->known, NULL), 0);
+	p->shared.known = p->known;
+	assert_int_equal(session_new(&o, &p->session, NULL), 0);
+}
+
+void play_fini(struct play *p)
+{
+	layer_free(p->session);
+	assert_false(p->above_made);
+	assert_int_equal(p->shared.held, 0);
+	keylog_table_free(p->known);
+	keylog_table_free(p->shared.late);
+	buf_fini(&p->shared.plain);
+	buf_fini(&p->plain[0]);
+	buf_fini(&p->plain[1]);
+	buf_fini(&p->above_alpn);
+	buf_fini(&p->log);
+}
+
+static struct tap_at now(struct play *p)
+{
+	return (struct tap_at){ .packet = p->packet, .wall_ns = (int64_t)p->packet * 1000 };
+}
+
+void play_feed(struct play *p, enum flow_dir dir, struct bytes b)
+{
+	p->packet++;
+	layer_feed(p->session, dir, b, now(p));
+}
+
+void play_gap(struct play *p, enum flow_dir dir, uint64_t n)
+{
+	p->packet++;
+	layer_gap(p->session, dir, n, false, now(p));
+}
+
+void play_end(struct play *p)
+{
+	p->packet++;
+	layer_end(p->session, DIR_UP, END_CLEAN, now(p));
+	layer_end(p->session, DIR_DOWN, END_CLEAN, now(p));
+}
+
+void play_late_secrets(struct play *p, struct bytes keys)
+{
+	p->packet++;
+	assert_int_equal(keylog_table_feed(p->shared.late, keys, NULL), 0);
+	assert_int_equal(keylog_table_end(p->shared.late, NULL), 0);
+	layer_secrets(p->session, now(p));
+}
+
+void play_piece(struct play *p, const struct kit *k, size_t i, size_t size)
+{
+	struct bytes b = bytes_of(k->wire.p + k->pieces[i].from, k->pieces[i].n);
+
+	for (size_t from = 0; from < b.n; from += size ? size : b.n) {
+		struct bytes part = bytes_slice(b, from, size ? size : b.n);
+		/* On the heap, so that a read past its end is seen. */
+		void *copy = test_malloc(part.n);
+
+		memcpy(copy, part.p, part.n);
+		play_feed(p, k->pieces[i].dir, bytes_of(copy, part.n));
+		test_free(copy);
+	}
+}
+
+void play_all(struct play *p, const struct kit *k, size_t size)
+{
+	for (size_t i = 0; i < k->count; i++)
+		play_piece(p, k, i, size);
+}
+
+void play_check(const struct play *p, const struct kit *k)
+{
+	if (p->darks)
+		print_error("%.*s", BYTES_FMT(buf_bytes(&p->log)));
+	assert_int_equal(p->darks, 0);
+	for (int dir = 0; dir < 2; dir++) {
+		if (p->plain[dir].n != k->sent[dir].n)
+			print_error("%.*s", BYTES_FMT(buf_bytes(&p->log)));
+		assert_int_equal(p->plain[dir].n, k->sent[dir].n);
+		if (k->sent[dir].n)
+			assert_memory_equal(p->plain[dir].p, k->sent[dir].p, k->sent[dir].n);
+	}
+}
+
+bool play_logged(const struct play *p, const char *text)
+{
+	bool found = p->log.n && memmem(p->log.p, p->log.n, text, strlen(text));
+
+	if (!found)
+		print_error("not logged: %s\n%.*s", text, BYTES_FMT(buf_bytes(&p->log)));
+	return found;
+}
+
+void keys_with(struct bytes keys, const char *label, bool with, struct buf *out)
+{
+	while (keys.n) {
+		size_t n = bytes_index(keys, '\n') + 1;
+		struct bytes line = bytes_slice(keys, 0, n);
+
+		if (bytes_starts(line, bytes_str(label)) == with)
+			assert_int_equal(buf_add(out, line, NULL), 0);
+		keys = bytes_slice(keys, n, keys.n);
+	}
+}

@@ -1,0 +1,390 @@
+#include "tap/session_part.h"
+
+#define TRIED_MAX 8	     /* records that may fail before a search is given up */
+#define GENERATIONS_MAX 4    /* updates of a key within one gap */
+#define BEGIN_SEQ (1u << 20) /* records before a capture that begins in the middle */
+
+/* The range in which a record's number is looked for, from the likeliest one outwards. */
+struct range {
+	uint64_t first, count, guess;
+};
+
+void session_darken(struct session *s, enum flow_dir dir, size_t n)
+{
+	struct side *side = &s->sides[dir];
+
+	side->state = SIDE_DARK;
+	side->waits = false;
+	session_unread(s, dir, n);
+	tell_above_gap(s, dir, n, side->at);
+	s->moved = true;
+}
+
+void session_unread(struct session *s, enum flow_dir dir, size_t n)
+{
+	s->sides[dir].seek.lost += n;
+}
+
+void session_seek_on(struct session *s, enum flow_dir dir)
+{
+	struct side *side = &s->sides[dir];
+
+	side->state = SIDE_SEEK;
+	side->seek.lost = 0;
+	side->seek.gap = 0;
+	side->seek.from = 0;
+	side->seek.exact = SIZE_MAX;
+	side->seek.tried = 0;
+	side->broken = true;
+	if (side->epoch == EPOCH_PLAIN && !(dir == DIR_UP ? s->has_client : s->has_server))
+		side->hello_lost = true;
+	buf_clear(&side->messages);
+	s->moved = true;
+}
+
+void session_seek_any(struct session *s, enum flow_dir dir)
+{
+	session_seek_on(s, dir);
+	s->sides[dir].seek.any = true;
+	s->sides[dir].hello_lost = true;
+}
+
+/* Where the record that was cut off ends, counted from the end of a gap of n bytes. */
+static size_t end_of_cut(const struct side *side, uint64_t n)
+{
+	struct record r;
+	size_t need = 0;
+
+	if (side->buffer.n == 0)
+		return n == 0 ? 0 : SIZE_MAX;
+	if (side->buffer.n < RECORD_HEADER_SIZE ||
+	    session_frame(side, DIR_DOWN, buf_bytes(&side->buffer), &r, &need) != RECORD_MORE ||
+	    need < side->buffer.n + n)
+		return SIZE_MAX;
+	return (size_t)(need - side->buffer.n - n);
+}
+
+void session_lost(struct session *s, enum flow_dir dir, uint64_t n, bool truncated)
+{
+	struct side *side = &s->sides[dir];
+	size_t cut = side->buffer.n, exact = SIZE_MAX;
+
+	if (side->state == SIDE_OVER)
+		return;
+	if (side->state == SIDE_DARK) {
+		side->seek.lost += n;
+		return;
+	}
+	if (side->state == SIDE_START) {
+		s->late = true;
+		session_seek_any(s, dir);
+	} else if (side->state == SIDE_READ) {
+		exact = end_of_cut(side, n);
+		session_seek_on(s, dir);
+	}
+	side->seek.lost += n + cut;
+	side->seek.gap += n;
+	side->seek.truncated |= truncated;
+	side->seek.exact = exact;
+	side->seek.from = 0;
+	side->buffer_waits = false;
+	buf_clear(&side->buffer);
+}
+
+/* The shortest record under the key that is known. */
+static size_t shortest(const struct side *side)
+{
+	return RECORD_HEADER_SIZE + (side->protect ? protect_overhead(side->protect) : 1);
+}
+
+/* Can in be the beginning of the next record's header, as far as it goes? */
+static bool is_header(const struct session *s, const struct side *side, struct bytes in)
+{
+	bool is_13 = session_is_13(s) && side->epoch != EPOCH_PLAIN;
+	size_t n;
+
+	if (in.n >= 1 && (in.p[0] < RECORD_CHANGE_CIPHER_SPEC || in.p[0] > RECORD_HEARTBEAT))
+		return false;
+	if (in.n >= 1 && is_13 && in.p[0] != RECORD_APPLICATION_DATA)
+		return false;
+	if (in.n >= 2 && in.p[1] != 3)
+		return false;
+	if (in.n >= 3 && (is_13 ? in.p[2] != 3 : in.p[2] > 4))
+		return false;
+	if (in.n >= 3 && side->epoch == EPOCH_SESSION && in.p[2] != (s->version & 0xff))
+		return false;
+	if (in.n < RECORD_HEADER_SIZE)
+		return true;
+	n = (size_t)(in.p[3] << 8 | in.p[4]);
+	return n + RECORD_HEADER_SIZE >= shortest(side) &&
+	       n <= (is_13 ? RECORD_CIPHER_MAX : RECORD_CIPHER_MAX_12);
+}
+
+enum found {
+	FOUND_RECORD,
+	FOUND_PART, /* the rest of it is still to come */
+	FOUND_NONE,
+};
+
+/* Looks at offset from of the buffer for a record and the header of the next one. */
+static enum found look_at(const struct session *s, const struct side *side, size_t from,
+			  struct record *r)
+{
+	struct bytes in = bytes_slice(buf_bytes(&side->buffer), from, side->buffer.n);
+
+	if (!is_header(s, side, in))
+		return FOUND_NONE;
+	switch (record_next(in, RECORD_CIPHER_MAX_12, r, NULL, NULL)) {
+	case RECORD_MORE:
+		return FOUND_PART;
+	case RECORD_DONE:
+		break;
+	default:
+		return FOUND_NONE;
+	}
+	if (!is_header(s, side, bytes_slice(in, r->raw.n, RECORD_HEADER_SIZE)))
+		return FOUND_NONE;
+	return FOUND_RECORD;
+}
+
+/* The next place where a record can be; seek.from is where. final: no bytes come any more. */
+static enum found find(const struct session *s, struct side *side, bool final, struct record *r)
+{
+	size_t exact = side->seek.exact;
+	enum found found;
+
+	if (exact != SIZE_MAX) {
+		if (exact >= side->buffer.n && !final)
+			return FOUND_PART;
+		side->seek.exact = SIZE_MAX;
+		if (exact < side->buffer.n && look_at(s, side, exact, r) != FOUND_NONE)
+			side->seek.from = exact;
+	}
+	for (; side->seek.from < side->buffer.n; side->seek.from++) {
+		found = look_at(s, side, side->seek.from, r);
+		if (found == FOUND_RECORD || (found == FOUND_PART && !final))
+			return found;
+	}
+	return FOUND_NONE;
+}
+
+/* Tries the numbers of a range from the guess outwards; the number, or false. */
+static bool try_range(struct session *s, struct protect *p, struct range range,
+		      const struct record *r, struct protect_opened *o, uint64_t *seq)
+{
+	uint64_t below = range.guess < range.count ? range.guess : range.count - 1;
+	uint64_t above = below + 1;
+
+	for (uint64_t i = 0; i < range.count; i++) {
+		bool up = above < range.count && (i % 2 == 1 || below == UINT64_MAX);
+		uint64_t offset = up || below == UINT64_MAX ? above++ : below--;
+
+		if (!tap_spend(s->flow, 1))
+			return false;
+		if (protect_open(p, range.first + offset, r, session_room(s), o)) {
+			*seq = range.first + offset;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The record at seek.from is opened: everything before it is lost, and what follows is read. */
+static void found(struct session *s, enum flow_dir dir, const struct record *r,
+		  const struct protect_opened *o, uint64_t seq)
+{
+	struct side *side = &s->sides[dir];
+	uint64_t lost = side->seek.lost + side->seek.from;
+	size_t skip = side->seek.from + r->raw.n;
+
+	side->seq = seq + 1;
+	side->failed = 0;
+	side->last_size = r->raw.n;
+	side->state = SIDE_READ;
+	side->seek.any = false;
+	side->seek.truncated = false;
+	tell_gap(s, dir, lost, side->at);
+	if (lost)
+		tap_note(s->flow, side->at,
+			 "%llu bytes of the %s are lost; decryption goes on with record %llu",
+			 (unsigned long long)lost, dir == DIR_UP ? "client" : "server",
+			 (unsigned long long)seq);
+	tell_above_gap(s, dir, lost, side->at);
+	session_opened(s, dir, o, side->at);
+	buf_take(&side->buffer, skip);
+}
+
+/* Numbers that the record can have when so many bytes were lost. */
+static struct range range_after(const struct side *side, uint64_t first)
+{
+	uint64_t lost = side->seek.lost + side->seek.from;
+	uint64_t size = side->last_size ? side->last_size : 1500;
+
+	return (struct range){
+		.first = first,
+		.count = lost / shortest(side) + 2,
+		.guess = (lost + size / 2) / size,
+	};
+}
+
+/* Under the key that the direction has, or one that a KeyUpdate within the gap made of it. */
+static bool try_key(struct session *s, enum flow_dir dir, const struct record *r,
+		    struct protect_opened *o, uint64_t *seq)
+{
+	struct side *side = &s->sides[dir];
+	struct protect *p = side->protect, *next;
+	bool opened;
+
+	if (!p)
+		return false;
+	if (try_range(s, p, range_after(side, side->seq), r, o, seq))
+		return true;
+	if (side->epoch != EPOCH_TRAFFIC)
+		return false;
+	for (uint32_t i = 1; i <= GENERATIONS_MAX; i++) {
+		if (protect_next_13(p, &next, NULL) < 0)
+			break;
+		if (p != side->protect)
+			protect_free(p);
+		p = next;
+		opened = try_range(s, p, range_after(side, 0), r, o, seq);
+		if (opened) {
+			i += side->generation;
+			session_adopt(s, dir, p, EPOCH_TRAFFIC);
+			side->generation = i;
+			return true;
+		}
+	}
+	if (p != side->protect)
+		protect_free(p);
+	return false;
+}
+
+/* Under a secret of this client random that comes later than the key that the direction has. */
+static bool try_later(struct session *s, enum flow_dir dir, const struct record *r,
+		      struct protect_opened *o, uint64_t *seq)
+{
+	struct side *side = &s->sides[dir];
+	int epoch =
+		side->epoch == EPOCH_PLAIN ? EPOCH_HANDSHAKE : (int)side->epoch + !!side->protect;
+	struct protect *p;
+
+	if (!session_is_13(s) || !s->suite || !s->has_client)
+		return false;
+	for (; epoch <= EPOCH_TRAFFIC; epoch++) {
+		enum keylog_label label = session_label(dir, (enum epoch)epoch);
+		const struct keylog_secret *k = NULL;
+
+		while ((k = session_secret(s, label, KEYLOG_NEXT, k))) {
+			if (protect_new_13(s->suite, bytes_of(k->secret, k->secret_n), &p, NULL) <
+			    0)
+				continue;
+			if (try_range(s, p, range_after(side, 0), r, o, seq)) {
+				session_adopt(s, dir, p, (enum epoch)epoch);
+				side->generation = k->generation;
+				tell_secret(s, k->label, dir);
+				return true;
+			}
+			protect_free(p);
+		}
+	}
+	return false;
+}
+
+static bool try_record(struct session *s, enum flow_dir dir, const struct record *r,
+		       struct protect_opened *o, uint64_t *seq)
+{
+	return try_key(s, dir, r, o, seq) || try_later(s, dir, r, o, seq);
+}
+
+static void give_up(struct session *s, enum flow_dir dir)
+{
+	struct side *side = &s->sides[dir];
+	const char *who = dir == DIR_UP ? "client" : "server";
+	unsigned long long gap = side->seek.gap;
+
+	if (s->flow->trials_left == 0 || s->flow->shared->trials_left == 0)
+		tell_dark(s, DARK_BUDGET, side->at,
+			  "the search for the next record of the %s was given up after %u trials",
+			  who, TAP_TRIALS_FLOW - s->flow->trials_left);
+	else if (side->seek.truncated)
+		tell_dark(s, DARK_TRUNCATED, side->at,
+			  "packets of the %s were cut off when they were captured", who);
+	else if (side->seek.any)
+		tell_dark(s, DARK_NO_HANDSHAKE, side->at, "the handshake was not captured");
+	else
+		tell_dark(s, DARK_GAP, side->at, "%llu bytes of the %s were not captured", gap,
+			  who);
+	session_darken(s, dir, side->buffer.n);
+	buf_clear(&side->buffer);
+}
+
+/* A record in the clear has no tag: it counts when another header follows it. */
+static bool is_plain(const struct side *side, const struct record *r)
+{
+	return side->epoch == EPOCH_PLAIN && r->type != RECORD_APPLICATION_DATA;
+}
+
+/* Looks through what has come. */
+static void seek_run(struct session *s, enum flow_dir dir, bool final)
+{
+	struct side *side = &s->sides[dir];
+	struct protect_opened o;
+	struct record r;
+	uint64_t seq;
+
+	while (side->state == SIDE_SEEK && find(s, side, final, &r) == FOUND_RECORD) {
+		if (is_plain(side, &r)) {
+			buf_take(&side->buffer, side->seek.from);
+			tell_gap(s, dir, side->seek.lost + side->seek.from, side->at);
+			side->state = SIDE_READ;
+			return;
+		}
+		s->flow->encrypted = true;
+		if (try_record(s, dir, &r, &o, &seq)) {
+			found(s, dir, &r, &o, seq);
+			return;
+		}
+		if (++side->seek.tried == TRIED_MAX) {
+			give_up(s, dir);
+			return;
+		}
+		side->seek.from++;
+	}
+}
+
+size_t session_seek(struct session *s, enum flow_dir dir, struct bytes in, struct tap_at at)
+{
+	struct side *side = &s->sides[dir];
+	struct bytes more = bytes_slice(in, 0, buf_room(&side->buffer));
+
+	side->at = at;
+	if (buf_add(&side->buffer, more, NULL) < 0) {
+		session_lost(s, dir, more.n, false);
+		return more.n;
+	}
+	seek_run(s, dir, false);
+	/* Before from there is nothing. */
+	if (side->state == SIDE_SEEK && side->seek.from) {
+		side->seek.lost += side->seek.from;
+		buf_take(&side->buffer, side->seek.from);
+		side->seek.from = 0;
+	}
+	return more.n;
+}
+
+void session_seek_end(struct session *s, enum flow_dir dir, struct tap_at at)
+{
+	struct side *side = &s->sides[dir];
+
+	side->at = at;
+	seek_run(s, dir, true);
+	if (side->state == SIDE_SEEK)
+		give_up(s, dir);
+}
+
+void session_revive(struct session *s, enum flow_dir dir)
+{
+	(void)s;
+	(void)dir;
+}
