@@ -167,6 +167,38 @@ def test_a_reload_drops_no_connection_and_counts_for_new_ones(run_oriel, https, 
     assert o.wait_event(type='connection', action='bump', failed=False)
 
 
+def test_a_file_behind_symbolic_links_is_watched_too(run_oriel, https):
+    """As Kubernetes mounts a ConfigMap: oriel.yaml -> ..data/oriel.yaml, ..data -> a folder, and another ..data replaces that."""
+    o = run_oriel(bump_all())
+    folder = os.path.dirname(o.config_path)
+    blocked = bump_all()
+    blocked['listeners'][0].update(rules=[{'match': {'target': ['other.test']}, 'do': 'block'}])
+
+    def version(name, config):
+        os.mkdir(os.path.join(folder, name))
+        with open(os.path.join(folder, name, 'oriel.yaml'), 'w', encoding='utf-8') as f:
+            f.write(json.dumps(config).replace('PORT', str(o.port)))
+
+    def lead(link, to):
+        os.symlink(to, os.path.join(folder, 'new'))
+        os.rename(os.path.join(folder, 'new'), os.path.join(folder, link))
+
+    def reloaded(times):
+        process.wait_until(lambda: o.errors.count('oriel: reloaded') == times, f'reload {times}')
+        return ways.connect_status(o.port, 'other.test', https.port)[0]
+    version('..1', blocked)
+    version('..2', bump_all())
+    lead('..data', '..1')
+    lead('oriel.yaml', '..data/oriel.yaml')
+    assert reloaded(1) == 403
+    lead('..data', '..2')
+    assert reloaded(2) == 200
+    # And written where it is.
+    with open(os.path.join(folder, '..2', 'oriel.yaml'), 'w', encoding='utf-8') as f:
+        f.write(json.dumps(blocked).replace('PORT', str(o.port)))
+    assert reloaded(3) == 403
+
+
 def test_a_bad_file_is_refused_and_the_old_one_stays(run_oriel, https, tmp_path, certs):
     o = run_oriel(bump_all())
     o.write_config('listeners: nonsense\n')

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "net/sock.h"
 #include "proc/channel.h"
 #include "proc/child.h"
+#include "proc/file_watch.h"
 #include "proc/owner.h"
 
 #define NS_PER_S ((int64_t)1000000000)
@@ -33,7 +33,8 @@ struct supervisor {
 	bool reload_due;
 	bool ending;
 	int64_t end_by_ns;
-	int signals, watch;
+	int signals;
+	struct file_watch *watch; /* of the configuration file, or NULL */
 	int status;
 };
 
@@ -281,43 +282,6 @@ static void on_signals(struct supervisor *s)
 	}
 }
 
-/* Editors replace the file: its folder is watched, and what concerns its name is a change. */
-static void on_watch(struct supervisor *s)
-{
-	_Alignas(struct inotify_event) char room[4096];
-	const char *slash = strrchr(s->o->config_path, '/');
-	const char *name = slash ? slash + 1 : s->o->config_path;
-	bool changed = false;
-	ssize_t n;
-
-	while ((n = read(s->watch, room, sizeof(room))) > 0) {
-		for (ssize_t at = 0; at < n;) {
-			const struct inotify_event *ev = (const void *)(room + at);
-
-			changed |= ev->len && strcmp(ev->name, name) == 0;
-			at += (ssize_t)(sizeof(*ev) + ev->len);
-		}
-	}
-	if (changed)
-		reload(s);
-}
-
-static int watch_file(struct supervisor *s)
-{
-	char dir[PATHS_MAX];
-	const char *slash = s->o->config_path ? strrchr(s->o->config_path, '/') : NULL;
-	int fd;
-
-	if (!s->o->config_path)
-		return -1;
-	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - s->o->config_path + 1) : 1,
-		 slash ? s->o->config_path : ".");
-	fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (fd >= 0 && inotify_add_watch(fd, dir, IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
-		sock_close(&fd);
-	return fd;
-}
-
 /* --- the loop --- */
 
 static int timeout_ms(const struct supervisor *s)
@@ -357,7 +321,7 @@ static void turn(struct supervisor *s)
 	struct pollfd p[] = { poll_of(&s->crew.worker),
 			      poll_of(&s->crew.keeper),
 			      { .fd = s->signals, .events = POLLIN },
-			      { .fd = s->watch, .events = POLLIN } };
+			      { .fd = s->watch ? file_watch_fd(s->watch) : -1, .events = POLLIN } };
 
 	if (poll(p, ARRAY_LEN(p), timeout_ms(s)) < 0 && errno != EINTR)
 		s->ending = true;
@@ -371,8 +335,8 @@ static void turn(struct supervisor *s)
 		read_keeper(s);
 	if (p[2].revents & POLLIN)
 		on_signals(s);
-	if (p[3].revents & POLLIN)
-		on_watch(s);
+	if (p[3].revents & POLLIN && file_watch_run(s->watch))
+		reload(s);
 	restart_due(s);
 	if (s->reload_due && !s->next)
 		reload(s);
@@ -404,18 +368,30 @@ static size_t lanes_of(const struct proxy_config *c)
 	return n > LANES_MAX ? LANES_MAX : n;
 }
 
+static void watch_config(struct supervisor *s)
+{
+	struct err e = { 0 };
+
+	if (s->o->config_path && file_watch_new(s->o->config_path, &s->watch, &e) < 0)
+		fprintf(stderr, "oriel: only SIGHUP reloads the configuration: %s\n", e.sentence);
+}
+
 static int start(struct supervisor *s, struct err *e)
 {
-	if (plan_new(s->o, NULL, &s->crew.plan, e) < 0)
+	/* A change from here on is heard of, whether or not it is read already. */
+	watch_config(s);
+	if (plan_config(s->o, &s->crew.plan, e) < 0)
 		return -1;
 	s->crew.lanes = lanes_of(s->crew.plan->config);
+	/* Until here, where reading may wait for a person, a signal ends it; then there are sockets. */
 	s->signals = signals_open();
 	if (s->signals < 0)
 		return FAIL_SYS(e, SYSTEM, "signals");
+	if (plan_open(s->crew.plan, s->o, NULL, e) < 0)
+		return -1;
 	banner_start(s->crew.plan);
 	if (crew_start_keeper(&s->crew, e) < 0 || crew_start_worker(&s->crew, e) < 0)
 		return -1;
-	s->watch = watch_file(s);
 	return 0;
 }
 
@@ -424,8 +400,7 @@ int supervisor_run(const struct supervisor_options *o)
 	struct supervisor s = { .o = o,
 				.crew = { .keeper = { .name = "keeper" },
 					  .worker = { .name = "worker" } },
-				.signals = -1,
-				.watch = -1 };
+				.signals = -1 };
 	struct err e = { 0 };
 
 	if (start(&s, &e) < 0) {
@@ -443,6 +418,6 @@ int supervisor_run(const struct supervisor_options *o)
 		unlink(s.crew.plan->admin_path);
 	plan_free(s.crew.plan);
 	sock_close(&s.signals);
-	sock_close(&s.watch);
+	file_watch_free(s.watch);
 	return s.status;
 }

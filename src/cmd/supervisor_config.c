@@ -312,6 +312,23 @@ static int load_root(const struct supervisor_options *o, struct plan *p, const s
 							  : 0;
 }
 
+int plan_open(struct plan *p, const struct supervisor_options *o, struct plan *before,
+	      struct err *e)
+{
+	if (load_root(o, p, before, e) < 0 ||
+	    system_roots_read(&p->system_roots, p->roots_from, e) < 0)
+		return -1;
+	if (p->config->listener_count > DELIVERY_LISTENERS_MAX)
+		return FAIL(e, CONFIG, "more than %d listeners", DELIVERY_LISTENERS_MAX);
+	for (size_t i = 0; i < p->config->listener_count; i++) {
+		if (open_listener(p, before, i, e) < 0)
+			return -1;
+	}
+	if (open_admin(p, before, e) < 0 || open_logs(o, p, before, e) < 0)
+		return -1;
+	return settings_write(p, &p->settings, e);
+}
+
 int plan_new(const struct supervisor_options *o, struct plan *before, struct plan **out,
 	     struct err *e)
 {
@@ -319,25 +336,12 @@ int plan_new(const struct supervisor_options *o, struct plan *before, struct pla
 
 	if (plan_config(o, &p, e) < 0)
 		return -1;
-	if (load_root(o, p, before, e) < 0 ||
-	    system_roots_read(&p->system_roots, p->roots_from, e) < 0)
-		goto failed;
-	if (p->config->listener_count > DELIVERY_LISTENERS_MAX) {
-		(void)FAIL(e, CONFIG, "more than %d listeners", DELIVERY_LISTENERS_MAX);
-		goto failed;
+	if (plan_open(p, o, before, e) < 0) {
+		plan_free(p);
+		return -1;
 	}
-	for (size_t i = 0; i < p->config->listener_count; i++) {
-		if (open_listener(p, before, i, e) < 0)
-			goto failed;
-	}
-	if (open_admin(p, before, e) < 0 || open_logs(o, p, before, e) < 0 ||
-	    settings_write(p, &p->settings, e) < 0)
-		goto failed;
 	*out = p;
 	return 0;
-failed:
-	plan_free(p);
-	return -1;
 }
 
 void plan_stop_listening(struct plan *p)

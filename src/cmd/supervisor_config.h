@@ -27,8 +27,13 @@ struct plan {
 	struct buf settings;	     /* the admin interface's page of them */
 };
 
-/* before: the plan in force, whose sockets are taken over where they serve; NULL at the start. On
- * failure *out is nothing and before is untouched. */
+/* Reads and checks the configuration and the files it names, and no more. */
+int plan_config(const struct supervisor_options *o, struct plan **out, struct err *e) MUST_CHECK;
+/* Then the root, and the sockets and files that the plan opens. before: the plan in force, whose
+ * sockets are taken over where they serve; NULL at the start. On failure p is only to be freed. */
+int plan_open(struct plan *p, const struct supervisor_options *o, struct plan *before,
+	      struct err *e) MUST_CHECK;
+/* Both. On failure *out is nothing and before is untouched. */
 int plan_new(const struct supervisor_options *o, struct plan *before, struct plan **out,
 	     struct err *e) MUST_CHECK;
 void plan_free(struct plan *p);		  /* closes the sockets that are still its own; also NULL */
@@ -37,8 +42,6 @@ void plan_stop_listening(struct plan *p); /* closes those of the listeners; also
 /* The keys in which the plans differ and that a running worker and keeper do not take over, as a
  * list for people. False: there are none. */
 bool plan_changed_late(const struct plan *before, const struct plan *now, char out[PLAN_LATE_MAX]);
-/* Reads and checks the configuration and the files it names, and no more. */
-int plan_config(const struct supervisor_options *o, struct plan **out, struct err *e) MUST_CHECK;
 /* Fills a delivery that borrows from the plan. */
 int plan_delivery(const struct plan *p, struct buf *hosts_file, struct delivery *d,
 		  struct err *e) MUST_CHECK;
