@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "pcap/capture.h"
+#include "pcap/skim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -102,11 +103,29 @@ static struct sum read_all(struct bytes in, size_t piece)
 	return s;
 }
 
+/* From header to header; secrets lie within their blocks. */
+static void skim_all(struct bytes in)
+{
+	struct skim s = { 0 };
+	struct skim_block block;
+
+	while (skim_next(&s, bytes_slice(in, 0, SKIM_HEADER), &block)) {
+		struct bytes whole = bytes_slice(in, 0, (size_t)block.n);
+		struct capture_secrets found = { 0 };
+
+		assert(block.n >= SKIM_HEADER && block.n % 4 == 0);
+		if (block.secrets && skim_secrets(&s, whole, &found))
+			assert(found.data.n + SKIM_HEADER <= whole.n);
+		in = bytes_slice(in, (size_t)block.n, in.n);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes in = bytes_of(data, size);
 	struct sum whole = read_all(in, SIZE_MAX / 2), pieces = read_all(in, 1 + size % 29);
 
+	skim_all(in);
 	assert(whole.steps <= size + 1);
 	assert(whole.steps == pieces.steps && whole.hash == pieces.hash);
 	return 0;
