@@ -1,7 +1,9 @@
 /* What a mimic certificate costs the keeper from the request to the answer: the real process behind
  * its real channel (its sandbox, rate limit, memory and issuance log included), flooded with origins
  * that it has never seen, P-256 leaf and authority. Prints one JSON line for each number of requests
- * under way: those that wait are answered without the process sleeping in between. */
+ * under way: those that wait are answered without the process sleeping in between.
+ *
+ * usage: bench_keeper [MINTS] */
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@
 #include "proxy/keeper.h"
 #include "proxy/keeper_proto.h"
 
-#define COUNT 20000 /* together fewer than the keeper makes in a burst */
+#define COUNT 20000 /* all together have to be fewer than the keeper makes in a burst */
 #define NAME "h00000000.bench.test"
 #define NAME_DIGITS 8
 #define ORIGIN_MAX 2048
@@ -200,32 +202,35 @@ static void run(struct bench *b, uint32_t count, uint32_t window)
 	}
 }
 
-static void measure(struct bench *b, uint32_t window)
+static void measure(struct bench *b, uint32_t count, uint32_t window)
 {
 	double before, spent;
 
 	run(b, 200, window);
 	before = cpu_of(b->keeper);
-	run(b, COUNT, window);
+	run(b, count, window);
 	spent = cpu_of(b->keeper) - before;
-	printf("{\"bench\":\"keeper\",\"under_way\":%u,\"mints\":%d,\"per_cpu_s\":%.0f,\"us\":%.2f}"
+	printf("{\"bench\":\"keeper\",\"under_way\":%u,\"mints\":%u,\"per_cpu_s\":%.0f,\"us\":%.2f}"
 	       "\n",
-	       window, COUNT, COUNT / spent, spent / COUNT * 1e6);
+	       window, count, count / spent, spent / count * 1e6);
 	fflush(stdout);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	uint32_t count = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : COUNT;
 	static struct bench b;
 	char dir[] = "/tmp/oriel-bench.XXXXXX", command[80];
 	int control, status;
 
+	if (count == 0 || count > COUNT)
+		die("usage: bench_keeper [MINTS], 20000 at most");
 	if (!mkdtemp(dir))
 		die("no folder can be made");
 	make_origin(&b);
 	start(&b, dir, &control);
-	measure(&b, 64);
-	measure(&b, 1);
+	measure(&b, count, 64);
+	measure(&b, count, 1);
 	channel_free(b.channel);
 	close(control);
 	for (int i = 0; i < 500 && child_reap(b.keeper, &status) == CHILD_RUNNING; i++)
