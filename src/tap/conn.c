@@ -85,6 +85,7 @@ int conn_new(struct tap_shared *shared, struct stream_pool *pool, const struct t
 		c->side[i] = (struct conn_side){ .conn = c, .dir = (enum flow_dir)i };
 		stream_init(&c->side[i].stream, &hooks, &c->side[i], pool);
 	}
+	stream_pair(&c->side[DIR_UP].stream, &c->side[DIR_DOWN].stream);
 	if (!udp) {
 		struct peel_options o = { .flow = &c->flow, .late = !(s->flags & TCP_SYN) };
 
@@ -142,6 +143,7 @@ static void tcp_segment(struct conn *c, const struct tap_segment *s)
 {
 	struct stream_segment in = {
 		.seq = s->seq,
+		.ack = s->ack,
 		.flags = s->flags,
 		.payload = s->payload,
 		.missing = s->missing,
@@ -149,9 +151,6 @@ static void tcp_segment(struct conn *c, const struct tap_segment *s)
 	};
 
 	tell_tcp(c, s);
-	/* What a segment acknowledges came before what it carries. */
-	if (s->flags & TCP_ACK)
-		stream_acked(&c->side[s->dir == DIR_UP ? DIR_DOWN : DIR_UP].stream, s->ack, s->at);
 	stream_segment(&c->side[s->dir].stream, &in);
 }
 

@@ -17,9 +17,13 @@
  * may fill it until then.
  *
  * Without a SYN the first bytes wait for a moment, as others before them may still come: until the
- * other side acknowledges them (so that no answer overtakes its question), or STREAM_START_SEGMENTS
- * came, or STREAM_START_NS passed. Then the stream begins at the earliest. If the other side had
- * acknowledged exactly what is before them, or its SYN and ACK were seen, nothing waits. */
+ * other side acknowledges them, or STREAM_START_SEGMENTS came, or STREAM_START_NS passed. Then the
+ * stream begins at the earliest. If the other side had acknowledged exactly what is before them, or
+ * its SYN and ACK were seen, nothing waits.
+ *
+ * The two directions of a connection are a pair: bytes of one are not handed out before the bytes of
+ * the other that they acknowledge, or the gap in their place. So no answer overtakes its question,
+ * though the question may wait for a part of it. */
 #ifndef TAP_STREAM_H
 #define TAP_STREAM_H
 
@@ -35,11 +39,14 @@ struct stream_pool {
 #define STREAM_SETTLE_NS (200 * INT64_C(1000000))
 #define STREAM_SETTLE_PACKETS 128
 #define STREAM_LOST_NS (10 * INT64_C(1000000000))
+#define STREAM_HELD_NS                                                                             \
+	(1000 * INT64_C(1000000)) /* bytes never wait longer for the other direction */
 #define STREAM_START_NS (50 * INT64_C(1000000))
 #define STREAM_START_SEGMENTS 8
 
 /* Where things happened never goes back within a stream: what waited has its own time, or that of
- * what came before it in the sequence, whichever is later. A hook calls nothing of this stream. */
+ * what came before it in the sequence, whichever is later. A hook calls nothing of its stream or of
+ * the other one of the pair. */
 struct stream_hooks {
 	/* The next bytes, at least one; borrowed for the call. */
 	void (*bytes)(void *ctx, struct bytes b, struct tap_at at);
@@ -56,15 +63,16 @@ struct stream {
 	const struct stream_hooks *hooks;
 	void *ctx;
 	struct stream_pool *pool;
-	uint32_t next; /* sequence number that is expected; not begun: of the earliest that waits */
-	bool begun;    /* next is where the stream goes on */
-	bool sure;     /* it began at a SYN, ours or an acknowledged one */
-	bool ended;    /* end was told */
-	uint64_t offset;    /* bytes handed out or lost so far */
-	struct list queue;  /* parts that came early, by sequence number; they do not overlap */
-	size_t queued;	    /* what they count for in the pool */
-	unsigned starting;  /* segments that wait for the stream to begin */
-	struct tap_at last; /* of what was handed out */
+	struct stream *pair; /* the other direction, or NULL */
+	uint32_t next;	     /* expected; while not begun: the earliest that waits */
+	bool begun;	     /* next is where the stream goes on */
+	bool sure;	     /* it began at a SYN, or at what a SYN and ACK asked for */
+	bool ended;	     /* end was told */
+	uint64_t offset;     /* bytes handed out or lost so far */
+	struct list queue;   /* of struct part (stream_queue.h), by sequence number */
+	size_t queued;	     /* what they count for in the pool */
+	unsigned starting;   /* segments that wait for the stream to begin */
+	struct tap_at last;  /* of what was handed out */
 	bool acked_known, settled_known;
 	uint32_t acked;	  /* highest acknowledgement of the other side */
 	uint32_t mark;	  /* … at mark_at */
@@ -73,27 +81,27 @@ struct stream {
 	bool fin_known, reset;
 	uint32_t fin; /* where FIN or RST stands */
 	struct tap_at fin_at;
+	bool fin_acked;
+	uint32_t fin_ack; /* what it acknowledges */
 };
 
 /* s stays where it is. */
 void stream_init(struct stream *s, const struct stream_hooks *hooks, void *ctx,
 		 struct stream_pool *pool);
 void stream_fini(struct stream *s);
+/* They are the directions of one connection; both were just made. */
+void stream_pair(struct stream *a, struct stream *b);
 
 struct stream_segment {
-	uint32_t seq;
+	uint32_t seq, ack;
 	uint8_t flags; /* enum tcp_flag */
 	struct bytes payload;
 	uint32_t missing; /* bytes after payload that the capture cut off */
 	struct tap_at at;
 };
+/* To a pair it also says what of the other direction was received. */
 void stream_segment(struct stream *s, const struct stream_segment *in);
-/* The other side acknowledged everything before ack. To be called before the other direction gets
- * the segment that says so; for no RST. */
-void stream_acked(struct stream *s, uint32_t ack, struct tap_at at);
-/* The same for its SYN and ACK: the first byte that it waits for has this number. */
-void stream_opened(struct stream *s, uint32_t ack, struct tap_at at);
-/* No more segments: what waits is handed out, with gaps. */
+/* No more segments: what waits is handed out, with gaps; of both directions of a pair. */
 void stream_flush(struct stream *s, struct tap_at at);
 
 #endif
