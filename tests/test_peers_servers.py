@@ -175,6 +175,9 @@ def test_a_grpc_call_is_seen_as_such(grpc_server, grpc_oriel, kind):
     assert_legs(event, o, '1.3', near['alpn'])
     seen = [m['data'].get('text') for m in o.events(type='message', flow=event['flow']) if m['direction'] == 'down']
     assert seen == ([] if status else prints.removesuffix('OK\n').splitlines())
+    if kind == 'gzip':
+        asked, = o.events(type='message', flow=event['flow'], direction='up')
+        assert (asked['coding'], asked['data']) == ('gzip', {'text': 'one' * 100}) and asked['bytes'] < 100
 
 
 def test_a_grpc_client_that_trusts_only_the_server_itself_refuses(grpc_server, grpc_oriel, certs):

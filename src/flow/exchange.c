@@ -336,6 +336,8 @@ static void tell_message(struct tracker *t, struct flow_slot *f, struct slot *s,
 	};
 	struct buf *b = s ? &s->pieces[ev->dir] : NULL;
 
+	if (s && c->proto == PROTO_GRPC && c->compressed)
+		m.coding = message_header(slot_message(s, ev->dir), "grpc-encoding");
 	/* A control frame of WebSocket may come between the pieces of a message. */
 	if (b && c->ws_opcode < 8 && (!c->message_end || s->piece_bytes[ev->dir])) {
 		b->max = t->stats.memory < t->o.max_memory ? PIECES_MAX : b->n;

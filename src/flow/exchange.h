@@ -115,11 +115,12 @@ struct exchange {
 struct flow_message {
 	enum flow_proto proto;
 	enum flow_dir dir;
-	unsigned opcode;   /* of WebSocket, else 0 */
-	struct bytes data; /* its first bytes */
-	uint64_t bytes;	   /* how long it is */
-	bool compressed;   /* of gRPC, or by an extension of WebSocket that was not undone */
-	uint64_t n, index; /* of the exchange; 0: none */
+	unsigned opcode;     /* of WebSocket, else 0 */
+	struct bytes data;   /* its first bytes */
+	uint64_t bytes;	     /* how long it is */
+	bool compressed;     /* of gRPC, or by an extension of WebSocket that was not undone */
+	struct bytes coding; /* of gRPC, when it is compressed: how ("gzip"), else empty */
+	uint64_t n, index;   /* of the exchange; 0: none */
 	int64_t wall_ns;
 };
 

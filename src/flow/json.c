@@ -299,7 +299,7 @@ int message_json(struct buf *out, const struct json_options *o, const struct flo
 		 const struct flow_message *m, struct err *e)
 {
 	struct put w = put_init(out, e);
-	struct bytes data = bytes_slice(m->data, 0, o->body_max ? o->body_max : VIEW_BODY_MAX);
+	struct view_body v;
 
 	put_begin(&w, "message", m->wall_ns, f->flow);
 	if (m->n)
@@ -309,10 +309,14 @@ int message_json(struct buf *out, const struct json_options *o, const struct flo
 	if (m->opcode)
 		put_word(&w, "opcode", ws_opcode_text(m->opcode));
 	put_number(&w, "bytes", m->bytes);
+	put_text(&w, "coding", m->coding);
 	if (shows_bodies(o)) {
+		view_message_init(&v, m, o->body_max ? o->body_max : VIEW_BODY_MAX);
 		put_open(&w, "data", '{');
-		put_data(&w, data, m->bytes > data.n);
+		put_data(&w, v.data, v.cut);
+		put_mark(&w, "coded", v.coded);
 		put_char(&w, '}');
+		view_body_fini(&v);
 	}
 	put_str(&w, "}\n");
 	return put_end(&w);

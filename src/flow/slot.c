@@ -97,13 +97,12 @@ static bool keep_framed(struct slot *s, const struct event *ev, size_t max)
 {
 	const struct ev_body_chunk *c = &ev->u.body_chunk;
 	struct buf *b = &s->bodies[ev->dir];
-	struct bytes coding = message_header(slot_message(s, ev->dir), "grpc-encoding");
 	uint8_t prefix[GRPC_PREFIX] = { 0 };
 	size_t *frame = &s->frame[ev->dir];
 	bool whole = true;
 
 	if (*frame == 0) {
-		prefix[0] = coding.n && !bytes_equal(coding, bytes_str("identity"));
+		prefix[0] = c->compressed;
 		whole = keep(b, bytes_of(prefix, sizeof(prefix)), max);
 		*frame = b->n;
 	}

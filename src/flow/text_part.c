@@ -30,16 +30,6 @@ size_t text_at(struct text *t)
 	return t->w.b->n;
 }
 
-/* Characters, not bytes; what the escaper lets through takes one column as a rule. */
-static size_t columns(struct bytes b)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < b.n; i++)
-		n += (b.p[i] & 0xc0) != 0x80;
-	return n;
-}
-
 static struct bytes since(struct text *t, size_t from)
 {
 	put_flush(&t->w);
@@ -48,7 +38,7 @@ static struct bytes since(struct text *t, size_t from)
 
 void text_pad(struct text *t, size_t from, size_t width)
 {
-	size_t n = columns(since(t, from));
+	size_t n = columns_of(since(t, from));
 
 	put_fill(&t->w, ' ', (n < width ? width - n : 0) + 1);
 }
@@ -85,7 +75,7 @@ void text_cut(struct text *t, size_t from, size_t width)
 	struct bytes b = since(t, from);
 	size_t i = 0, n = 0;
 
-	if (t->w.failed || b.n <= width || columns(b) <= width)
+	if (t->w.failed || b.n <= width || columns_of(b) <= width)
 		return;
 	for (; i < b.n; i++) {
 		n += (b.p[i] & 0xc0) != 0x80;
@@ -422,16 +412,39 @@ static void put_close(struct text *t, struct bytes data)
 	put_line(t, rd_rest(&r));
 }
 
+static bool fits_in_line(const struct view_body *v)
+{
+	struct bytes text = v->data;
+
+	return !v->cut && text.n <= INLINE_MAX && bytes_index(text, '\n') == text.n &&
+	       view_is_text(&text, false);
+}
+
+static void put_content(struct text *t, const struct flow_message *m)
+{
+	struct view_body v;
+	size_t shown;
+
+	view_message_init(&v, m, t->o->body_max ? t->o->body_max : VIEW_BODY_MAX);
+	if (v.coded)
+		put_str(&t->w, " (which cannot be undone)");
+	if (m->opcode == 8 && v.data.n > 1 && !v.cut) {
+		put_close(t, v.data);
+	} else if (fits_in_line(&v)) {
+		put_str(&t->w, ": ");
+		put_line(t, v.data);
+	} else {
+		put_str(&t->w, ":\n");
+		shown = put_block(t, v.data, v.cut);
+		/* Of what is compressed the end is not known. */
+		if (v.cut)
+			put_more(t, m->coding.n ? 0 : m->bytes - shown);
+	}
+	view_body_fini(&v);
+}
+
 void text_one_message(struct text *t, const struct flow_message *m)
 {
-	struct bytes data =
-		bytes_slice(m->data, 0, t->o->body_max ? t->o->body_max : VIEW_BODY_MAX);
-	bool cut = m->bytes > data.n;
-	struct bytes text = data;
-	size_t shown = data.n;
-	bool in_line = !cut && data.n <= INLINE_MAX && bytes_index(data, '\n') == data.n &&
-		       view_is_text(&text, false);
-
 	put_str(&t->w, m->dir == DIR_UP ? "> " : "< ");
 	put_str(&t->w, flow_proto_text(m->proto));
 	if (m->proto == PROTO_WEBSOCKET) {
@@ -441,19 +454,12 @@ void text_one_message(struct text *t, const struct flow_message *m)
 	put_str(&t->w, ", ");
 	put_u64(&t->w, m->bytes);
 	put_str(&t->w, m->bytes == 1 ? " byte" : " bytes");
-	if (!t->o->body || hides_bodies(t->o) || m->bytes == 0) {
+	if (m->coding.n) {
+		put_str(&t->w, " of ");
+		put_escaped(&t->w, m->coding);
+	}
+	if (!t->o->body || hides_bodies(t->o) || m->bytes == 0)
 		put_char(&t->w, '\n');
-		return;
-	}
-	if (m->opcode == 8 && data.n > 1 && !cut) {
-		put_close(t, data);
-		return;
-	}
-	put_str(&t->w, in_line ? ": " : ":\n");
-	if (in_line)
-		put_line(t, data);
 	else
-		shown = put_block(t, data, cut);
-	if (cut)
-		put_more(t, m->bytes - shown);
+		put_content(t, m);
 }

@@ -322,6 +322,9 @@ static void a_binary_body_is_dumped_and_its_rest_counted(void **state)
 static void messages_are_lines(void **state)
 {
 	static const struct flow_info f = { .flow = 1 };
+	static const uint8_t gzip[] = { 0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02,
+					0x03, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x86,
+					0xa6, 0x10, 0x36, 0x05, 0x00, 0x00, 0x00 };
 	struct flow_message m = { .proto = PROTO_WEBSOCKET,
 				  .dir = DIR_UP,
 				  .opcode = 1,
@@ -342,6 +345,29 @@ static void messages_are_lines(void **state)
 	assert_out("12:34:56.123    12 < websocket binary, 3 bytes:\n"
 		   "             000000  01                                                .\n"
 		   "             … 2 more bytes\n");
+	m = (struct flow_message){ .proto = PROTO_GRPC,
+				   .n = 12,
+				   .data = bytes_of(gzip, sizeof(gzip)),
+				   .bytes = sizeof(gzip),
+				   .compressed = true,
+				   .coding = bytes_str("gzip"),
+				   .wall_ns = KIT_START };
+	assert_int_equal(text_message(&out, &o, &f, &m, NULL), 0);
+	assert_out("12:34:56.123    12 > grpc, 25 bytes of gzip: hello\n");
+	/* Only its beginning was kept. */
+	m.data.n = 18;
+	assert_int_equal(text_message(&out, &o, &f, &m, NULL), 0);
+	assert_out("12:34:56.123    12 > grpc, 25 bytes of gzip:\n"
+		   "             | hello\n"
+		   "             … more\n");
+	m.data = bytes_str("plain");
+	m.bytes = 5;
+	m.coding = bytes_str("snappy");
+	assert_int_equal(text_message(&out, &o, &f, &m, NULL), 0);
+	assert_out(
+		"12:34:56.123    12 > grpc, 5 bytes of snappy (which cannot be undone): plain\n");
+	m.dir = DIR_DOWN;
+	m.coding = bytes_str("");
 	o = (struct text_options){ .verbose = true };
 	m.proto = PROTO_BYTES;
 	m.n = 0;

@@ -28,6 +28,8 @@ struct view_body {
 	struct buf room;
 };
 void view_body_init(struct view_body *v, const struct message *m, size_t max);
+/* The same of a message of gRPC, by grpc-encoding. */
+void view_message_init(struct view_body *v, const struct flow_message *m, size_t max);
 void view_body_fini(struct view_body *v);
 /* Valid UTF-8 that has no control characters but tab, CR and LF. When cut, an incomplete character
  * at the end is taken off *text. */
