@@ -77,7 +77,8 @@ struct capture_item {
 enum capture_outcome {
 	CAPTURE_ITEM, /* item is filled */
 	CAPTURE_MORE, /* at least step->need bytes must be shown; 0: this is the end */
-	CAPTURE_BAD,  /* one block was bad; e says what and where */
+	CAPTURE_BAD, /* one block was bad; e says what and where; of item block_type, raw (empty when it
+			 was too long) and big_endian are filled */
 	CAPTURE_LOST, /* nothing from here on can be read; e says why. At the beginning of the input:
 			 it is no capture */
 };

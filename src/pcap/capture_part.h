@@ -46,7 +46,7 @@ struct capture {
 
 	/* A block that is too long: bytes of it to come, and what it said. */
 	uint64_t skip;
-	uint32_t skip_length;
+	uint32_t skip_length, skip_type;
 	uint64_t skip_offset;
 };
 

@@ -34,7 +34,8 @@ static enum capture_outcome bad(struct capture *c, struct err *e)
 }
 
 /* Goes over a block that is too long, down to the length at its end. */
-static enum capture_outcome skip(struct capture *c, struct capture_step *step, struct err *e)
+static enum capture_outcome skip(struct capture *c, struct capture_step *step,
+				 struct capture_item *item, struct err *e)
 {
 	size_t n = c->skip - 4 < step->in.n ? (size_t)(c->skip - 4) : step->in.n;
 	uint64_t at = c->offset + n;
@@ -62,6 +63,9 @@ static enum capture_outcome skip(struct capture *c, struct capture_step *step, s
 	}
 	(void)FAIL(e, WIRE_DECODE, "it has %u bytes, more than the %zu that are read",
 		   c->skip_length, CAPTURE_BLOCK_MAX);
+	item->block_type = c->skip_type;
+	item->raw = bytes_of(NULL, 0);
+	item->big_endian = c->big_endian;
 	r = bad(c, e);
 	c->offset = at;
 	c->skip = 0;
@@ -109,7 +113,7 @@ enum capture_outcome capture_pcapng_next(struct capture *c, struct capture_step 
 	uint64_t whole;
 
 	if (c->skip)
-		return skip(c, step, e);
+		return skip(c, step, item, e);
 	if (step->in.n < FRAME_SIZE)
 		return capture_wait(c, step, FRAME_SIZE, e);
 	section = order_first(step->in, true) == MAGIC_SECTION;
@@ -132,8 +136,9 @@ enum capture_outcome capture_pcapng_next(struct capture *c, struct capture_step 
 	if (whole > CAPTURE_BLOCK_MAX) {
 		c->skip = whole;
 		c->skip_length = length;
+		c->skip_type = order_first(step->in, c->big_endian);
 		c->skip_offset = c->offset;
-		return skip(c, step, e);
+		return skip(c, step, item, e);
 	}
 	if (step->in.n < whole)
 		return capture_wait(c, step, (size_t)whole, e);

@@ -676,6 +676,10 @@ static void assert_costs_itself_only(struct maker *m, const char *sentence)
 	assert_next(&r, CAPTURE_HEADER);
 	assert_next(&r, CAPTURE_INTERFACE);
 	assert_sentence(&r, CAPTURE_BAD, sentence);
+	/* As it stands in the file, for who copies it. */
+	assert_int_equal(r.item.block_type, m->b.p[60] | m->b.p[61] << 8 | m->b.p[62] << 16 |
+						    (uint32_t)m->b.p[63] << 24);
+	assert_true(r.item.raw.n == 0 || r.item.raw.p == m->b.p + 60);
 	assert_packet(&r, 1, 5000, "after");
 	assert_end(&r);
 	assert_int_equal(capture_bad(r.c), 1);

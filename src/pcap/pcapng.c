@@ -95,7 +95,8 @@ int pcapng_interface(struct buf *out, enum pcapng_link link, const char *name, s
 	wr_u16(&w, (uint16_t)link);
 	wr_u16(&w, 0);
 	wr_u32(&w, 0); /* no limit on a packet's length */
-	put_option(&w, OPTION_INTERFACE_NAME, bytes_str(name));
+	if (name)
+		put_option(&w, OPTION_INTERFACE_NAME, bytes_str(name));
 	put_option(&w, OPTION_INTERFACE_RESOLUTION, bytes_of(&resolution, 1));
 	put_options_end(&w);
 	return add_block(out, BLOCK_INTERFACE, &w, e);
@@ -103,13 +104,34 @@ int pcapng_interface(struct buf *out, enum pcapng_link link, const char *name, s
 
 int pcapng_secrets(struct buf *out, struct bytes keylog, struct err *e)
 {
-	AUTO(buf_fini) struct buf body = buf_init_secret(BODY_MAX);
-	struct wr w = wr_init(&body);
+	return pcapng_secrets_in(out, true, keylog, e);
+}
 
-	wr_u32(&w, SECRETS_TLS);
-	wr_u32(&w, (uint32_t)keylog.n);
+/* A number in an order that is known only now. */
+static void put_ordered(struct wr *w, bool big_endian, uint32_t v)
+{
+	wr_u32(w, big_endian ? v : __builtin_bswap32(v));
+}
+
+int pcapng_secrets_in(struct buf *out, bool big_endian, struct bytes keylog, struct err *e)
+{
+	size_t padded = (keylog.n + 3) & ~(size_t)3;
+	uint32_t whole = (uint32_t)padded + 8 + FRAME_SIZE;
+	struct wr w = wr_init(out);
+	uint8_t *room;
+
+	if (keylog.n > BODY_MAX)
+		return FAIL(e, LIMIT, "%zu bytes of secrets in one block", keylog.n);
+	/* All or nothing: what follows finds its room. */
+	if (buf_reserve(out, whole, &room, e) < 0)
+		return -1;
+	put_ordered(&w, big_endian, BLOCK_SECRETS);
+	put_ordered(&w, big_endian, whole);
+	put_ordered(&w, big_endian, SECRETS_TLS);
+	put_ordered(&w, big_endian, (uint32_t)keylog.n);
 	put_padded(&w, keylog);
-	return add_block(out, BLOCK_SECRETS, &w, e);
+	put_ordered(&w, big_endian, whole);
+	return wr_end(&w, e);
 }
 
 int pcapng_packet(struct buf *out, const struct pcapng_packet *p, struct err *e)
@@ -120,7 +142,7 @@ int pcapng_packet(struct buf *out, const struct pcapng_packet *p, struct err *e)
 	wr_u32(&w, p->interface);
 	wr_u64(&w, (uint64_t)p->wall_ns);
 	wr_u32(&w, (uint32_t)p->bytes.n); /* captured */
-	wr_u32(&w, (uint32_t)p->bytes.n); /* on the wire */
+	wr_u32(&w, p->wire_n > p->bytes.n ? p->wire_n : (uint32_t)p->bytes.n);
 	put_padded(&w, p->bytes);
 	if (p->comment) {
 		put_option(&w, OPTION_COMMENT, bytes_str(p->comment));

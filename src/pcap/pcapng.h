@@ -16,17 +16,20 @@ enum pcapng_link {
 
 /* First of all. application: who writes ("oriel 0.1"). */
 int pcapng_section(struct buf *out, const char *application, struct err *e) MUST_CHECK;
-/* Interfaces are numbered from 0 in this order. */
+/* Interfaces are numbered from 0 in this order. link may be any other LINKTYPE_ too; name may be NULL. */
 int pcapng_interface(struct buf *out, enum pcapng_link link, const char *name,
 		     struct err *e) MUST_CHECK;
 /* A Decryption Secrets Block with lines of a TLS key log (RFC 9850). */
 int pcapng_secrets(struct buf *out, struct bytes keylog, struct err *e) MUST_CHECK;
-/* A whole packet. comment may be NULL. */
+/* The same for a section of somebody else's, whose byte order may be the other one. */
+int pcapng_secrets_in(struct buf *out, bool big_endian, struct bytes keylog,
+		      struct err *e) MUST_CHECK;
 struct pcapng_packet {
 	uint32_t interface;
 	int64_t wall_ns; /* since 1970 */
 	struct bytes bytes;
-	const char *comment;
+	uint32_t wire_n; /* how long it was when bytes are a part of it; 0: they are all of it */
+	const char *comment; /* may be NULL */
 };
 int pcapng_packet(struct buf *out, const struct pcapng_packet *p, struct err *e) MUST_CHECK;
 

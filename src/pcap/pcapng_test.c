@@ -210,6 +210,57 @@ static void each_allocation_may_fail(void **state)
 	assert_true(n > 1);
 }
 
+static void secrets_are_written_in_the_order_of_their_section(void **state)
+{
+	static const uint8_t little[] = { 10, 0, 0, 0, 24,  0,	 0, 0, 'K', 'S', 'L', 'T',
+					  2,  0, 0, 0, 'h', 'i', 0, 0, 24,  0,	 0,   0 };
+	AUTO(buf_fini) struct buf out = buf_init(24), big = buf_init(24), same = buf_init(24);
+
+	(void)state;
+	assert_int_equal(pcapng_secrets_in(&out, false, bytes_str("hi"), NULL), 0);
+	assert_true(bytes_equal(buf_bytes(&out), bytes_of(little, sizeof(little))));
+	assert_int_equal(pcapng_secrets_in(&big, true, bytes_str("hi"), NULL), 0);
+	assert_int_equal(pcapng_secrets(&same, bytes_str("hi"), NULL), 0);
+	assert_true(bytes_equal(buf_bytes(&big), buf_bytes(&same)));
+	assert_int_equal(pcapng_secrets_in(&out, false, bytes_str("hi"), NULL), -1);
+	assert_int_equal(out.n, 24);
+}
+
+static void a_part_of_a_packet_says_how_long_it_was(void **state)
+{
+	struct pcapng_packet p = { .bytes = bytes_str("part"), .wire_n = 1500 };
+	AUTO(buf_fini) struct buf out = buf_init(1000);
+	bool bad = false;
+	struct rd r, body;
+
+	(void)state;
+	assert_int_equal(pcapng_packet(&out, &p, NULL), 0);
+	r = rd_init(buf_bytes(&out), &bad);
+	assert_int_equal(next_block(&r, &body), 6);
+	rd_skip(&body, 12);
+	assert_int_equal(rd_u32(&body), 4);
+	assert_int_equal(rd_u32(&body), 1500);
+	assert_false(bad);
+}
+
+static void an_interface_may_have_no_name(void **state)
+{
+	AUTO(buf_fini) struct buf out = buf_init(1000);
+	uint16_t code;
+	bool bad = false;
+	struct rd r, body;
+
+	(void)state;
+	assert_int_equal(pcapng_interface(&out, PCAPNG_ETHERNET, NULL, NULL), 0);
+	r = rd_init(buf_bytes(&out), &bad);
+	assert_int_equal(next_block(&r, &body), 1);
+	rd_skip(&body, 8);
+	assert_int_equal(next_option(&body, &code).n, 1);
+	assert_int_equal(code, 9);
+	assert_options_end(&body);
+	assert_false(bad);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +271,9 @@ int main(void)
 		cmocka_unit_test(a_packet_without_comment_has_no_options),
 		cmocka_unit_test(a_full_buffer_holds_whole_blocks_only),
 		cmocka_unit_test(each_allocation_may_fail),
+		cmocka_unit_test(secrets_are_written_in_the_order_of_their_section),
+		cmocka_unit_test(a_part_of_a_packet_says_how_long_it_was),
+		cmocka_unit_test(an_interface_may_have_no_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
