@@ -89,15 +89,38 @@ static void undo_coding(struct view_body *v, struct bytes coding, size_t max) {
   v->data = bytes_slice(v->data, 0, max);
 }
 
-void view_body_init(struct view_body *v, const struct message *m, size_t max) {
-  *v = (struct view_body){.data = m->body, .cut = m->body_cut};
-  undo_coding(v, message_header(m, "content-encoding"), max);
+static void undo_coding(struct view_body *v, struct bytes coding, size_t max)
+{
+	enum body_status status = BODY_DONE;
+	struct bytes as_sent = v->data;
+
+	v->room = buf_init(max);
+	if (coding.n && !bytes_equal_nocase(coding, bytes_str("identity")) && as_sent.n) {
+		if (body_decode(coding, as_sent, &v->room, &status, NULL) < 0) {
+			v->coded = true;
+		} else {
+			v->data = buf_bytes(&v->room);
+			v->cut |= status == BODY_CUT || status == BODY_MORE;
+			/* Nothing came out: it is not in this coding. */
+			v->coded = status == BODY_BAD && v->data.n == 0;
+			if (v->coded)
+				v->data = as_sent;
+		}
+	}
+	v->cut |= v->data.n > max;
+	v->data = bytes_slice(v->data, 0, max);
 }
 
-void view_message_init(struct view_body *v, const struct flow_message *m,
-                       size_t max) {
-  *v = (struct view_body){.data = m->data, .cut = m->bytes > m->data.n};
-  undo_coding(v, m->coding, max);
+void view_body_init(struct view_body *v, const struct message *m, size_t max)
+{
+	*v = (struct view_body){ .data = m->body, .cut = m->body_cut };
+	undo_coding(v, message_header(m, "content-encoding"), max);
+}
+
+void view_message_init(struct view_body *v, const struct flow_message *m, size_t max)
+{
+	*v = (struct view_body){ .data = m->data, .cut = m->bytes > m->data.n };
+	undo_coding(v, m->coding, max);
 }
 
 void view_body_fini(struct view_body *v) { buf_fini(&v->room); }
