@@ -1,7 +1,6 @@
 #include "tap/session_part.h"
 
 #define FAILED_MAX 1024 /* records that did not open before a direction is given up */
-#define AHEAD_MAX 8	/* records that may have gone bad before the next good one */
 
 static bool has_secret(const struct session *s, enum flow_dir dir, enum epoch epoch)
 {
@@ -72,23 +71,6 @@ static bool opens_in_generation(struct session *s, enum flow_dir dir, const stru
 		}
 	}
 	return false;
-}
-
-/* Under the key that the direction has. Records that went bad count all the same. */
-static bool opens_now(struct session *s, enum flow_dir dir, const struct record *r,
-		      struct protect_opened *o)
-{
-	struct side *side = &s->sides[dir];
-	unsigned ahead = side->failed < AHEAD_MAX ? side->failed : AHEAD_MAX;
-
-	for (unsigned i = 0; i <= ahead; i++) {
-		if (!protect_open(side->protect, side->seq + i, r, session_room(s), o))
-			continue;
-		side->seq += i + 1;
-		side->failed = 0;
-		return true;
-	}
-	return opens_in_generation(s, dir, r, o);
 }
 
 /* With ECH the secrets are logged under a client random that is not on the wire (RFC 9850, 2.2):
@@ -200,7 +182,8 @@ enum took session_open_13(struct session *s, enum flow_dir dir, const struct rec
 	struct side *side = &s->sides[dir];
 	bool any = false;
 
-	if (side->protect && opens_now(s, dir, r, o)) {
+	if (side->protect &&
+	    (session_opens_now(s, dir, r, o) || opens_in_generation(s, dir, r, o))) {
 		side->last_size = r->raw.n;
 		return TOOK_ALL;
 	}

@@ -14,7 +14,7 @@
 
 #define WIRE_MAX (64 * 1024 * 1024)
 
-static EVP_PKEY *test_key(bool rsa)
+EVP_PKEY *kit_key(bool rsa)
 {
 	static EVP_PKEY *keys[2];
 
@@ -37,11 +37,11 @@ static X509 *test_cert(bool rsa)
 	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
 	X509_gmtime_adj(X509_getm_notBefore(x), 0);
 	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-	X509_set_pubkey(x, test_key(rsa));
+	X509_set_pubkey(x, kit_key(rsa));
 	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
 				   (const unsigned char *)"oriel.test", -1, -1, 0);
 	X509_set_issuer_name(x, X509_get_subject_name(x));
-	assert_true(X509_sign(x, test_key(rsa), EVP_sha256()) > 0);
+	assert_true(X509_sign(x, kit_key(rsa), EVP_sha256()) > 0);
 	return x;
 }
 
@@ -119,9 +119,10 @@ static SSL_CTX *context(const struct kit_options *o, bool server)
 		SSL_CTX_set_max_send_fragment(c, o->fragment);
 	if (server || o->ask_client) {
 		SSL_CTX_use_certificate(c, test_cert(o->rsa));
-		SSL_CTX_use_PrivateKey(c, test_key(o->rsa));
+		SSL_CTX_use_PrivateKey(c, kit_key(o->rsa));
 	}
 	if (server) {
+		SSL_CTX_set_dh_auto(c, 1);
 		if (o->groups)
 			assert_int_equal(SSL_CTX_set1_groups_list(c, o->groups), 1);
 		SSL_CTX_set_alpn_select_cb(c, on_alpn, NULL);
@@ -277,6 +278,20 @@ void kit_update(struct kit *k, enum flow_dir dir, bool ask)
 	kit_pump(k);
 }
 
+void kit_renegotiate(struct kit *k)
+{
+	assert_int_equal(SSL_renegotiate(k->client), 1);
+	for (int i = 0; i < 10; i++) {
+		(void)SSL_do_handshake(k->client);
+		kit_move(k, DIR_UP);
+		(void)SSL_do_handshake(k->server);
+		drain(k->server);
+		kit_move(k, DIR_DOWN);
+		drain(k->client);
+	}
+	assert_false(SSL_renegotiate_pending(k->client));
+}
+
 void kit_close(struct kit *k)
 {
 	(void)SSL_shutdown(k->client);
@@ -423,9 +438,49 @@ static void on_event(void *ctx, const struct event *ev)
 	snprintf(p->reason, sizeof(p->reason), "%.*s", BYTES_FMT(ev->u.dark.reason));
 }
 
-void play_init(struct play *p, struct bytes keys)
+static void lore_put(void *ctx, struct bytes key, struct bytes master, struct tap_at at)
+{
+	sessions_put(ctx, key, master, at.packet);
+}
+
+static bool lore_find(void *ctx, struct bytes key, struct tap_at at, uint8_t master[MASTER_SIZE])
+{
+	return sessions_find(ctx, key, at.packet, master);
+}
+
+static void begin(struct play *p)
 {
 	struct session_options o = { .flow = &p->flow, .above = make_above, .ctx = p };
+
+	assert_int_equal(session_new(&o, &p->session, NULL), 0);
+}
+
+static void clear(struct play *p)
+{
+	layer_free(p->session);
+	assert_false(p->above_made);
+	assert_int_equal(p->shared.held, 0);
+	buf_fini(&p->plain[0]);
+	buf_fini(&p->plain[1]);
+	buf_fini(&p->above_alpn);
+	buf_fini(&p->log);
+}
+
+void play_again(struct play *p)
+{
+	clear(p);
+	p->ended[0] = p->ended[1] = false;
+	p->gaps[0] = p->gaps[1] = 0;
+	p->darks = p->notes = p->chains = p->done = 0;
+	p->flow = (struct tap_flow){ .shared = &p->shared,
+				     .number = p->flow.number + 1,
+				     .trials_left = TAP_TRIALS_FLOW };
+	list_init(&p->flow.waiting);
+	begin(p);
+}
+
+void play_init(struct play *p, struct bytes keys)
+{
 	uint8_t *room;
 
 	*p = (struct play){ .plain = { buf_init(WIRE_MAX), buf_init(WIRE_MAX) },
@@ -451,21 +506,19 @@ void play_init(struct play *p, struct bytes keys)
 	assert_int_equal(keylog_table_feed(p->known, keys, NULL), 0);
 	assert_int_equal(keylog_table_end(p->known, NULL), 0);
 	p->shared.known = p->known;
-	assert_int_equal(session_new(&o, &p->session, NULL), 0);
+	assert_int_equal(sessions_new(&p->sessions, NULL), 0);
+	p->lore = (struct tap_sessions){ lore_put, lore_find, p->sessions };
+	p->shared.sessions = &p->lore;
+	begin(p);
 }
 
 void play_fini(struct play *p)
 {
-	layer_free(p->session);
-	assert_false(p->above_made);
-	assert_int_equal(p->shared.held, 0);
+	clear(p);
+	sessions_free(p->sessions);
 	keylog_table_free(p->known);
 	keylog_table_free(p->shared.late);
 	buf_fini(&p->shared.plain);
-	buf_fini(&p->plain[0]);
-	buf_fini(&p->plain[1]);
-	buf_fini(&p->above_alpn);
-	buf_fini(&p->log);
 }
 
 static struct tap_at now(struct play *p)

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "tap/session.h"
+#include "tap/sessions.h"
 
 #define KIT_PIECES 4096
 
@@ -50,6 +51,8 @@ void kit_pump(struct kit *k);
 /* n bytes of a pattern from one side, received by the other. */
 void kit_send(struct kit *k, enum flow_dir dir, size_t n);
 void kit_update(struct kit *k, enum flow_dir dir, bool ask); /* KeyUpdate */
+void kit_renegotiate(struct kit *k);
+EVP_PKEY *kit_key(bool rsa);
 void kit_close(struct kit *k);
 int kit_any_certificate(int ok, X509_STORE_CTX *ctx); /* for SSL_set_verify */
 /* The whole stream of a direction. */
@@ -75,10 +78,14 @@ struct play {
 	uint64_t lost; /* bytes of EV_GAP */
 	uint64_t packet;
 	struct keylog_table *known;
+	struct tap_sessions lore; /* into sessions */
+	struct sessions *sessions;
 };
 
 void play_init(struct play *p, struct bytes keys);
 void play_fini(struct play *p);
+/* Another connection with the same engine. */
+void play_again(struct play *p);
 /* All pieces of k in chunks of at most size bytes (0: as they are). */
 void play_all(struct play *p, const struct kit *k, size_t size);
 void play_piece(struct play *p, const struct kit *k, size_t i, size_t size);

@@ -9,6 +9,7 @@
  *   session_keys.c    secrets that may fit
  *   session_13.c      keys of TLS 1.3
  *   session_12.c      keys of TLS 1.2 and before
+ *   session_master.c  the master secrets that they may come from
  *   session_seek.c    where to go on after a gap, or in the middle of a connection
  *
  * A direction goes through these states; what it waits for is another matter (side.waits):
@@ -222,6 +223,9 @@ void session_adopt(struct session *s, enum flow_dir dir, struct protect *p, enum
 
 /* session_keys.c */
 
+/* Opens the record under the key that the direction has. Records that went bad count all the same. */
+bool session_opens_now(struct session *s, enum flow_dir dir, const struct record *r,
+		       struct protect_opened *o);
 enum keylog_label session_label(enum flow_dir dir, enum epoch epoch);
 /* The next secret of this label for the session's client random; generation KEYLOG_NEXT: any. */
 const struct keylog_secret *session_secret(const struct session *s, enum keylog_label label,
@@ -245,6 +249,17 @@ void session_hello_12(struct session *s, const struct client_hello *h);
 void session_agreed_12(struct session *s, const struct server_hello *h);
 enum took session_open_12(struct session *s, enum flow_dir dir, const struct record *r,
 			  struct protect_opened *o);
+/* Goes through the master secrets there may be until fits says so: then the key is the direction's. */
+struct key_trial {
+	bool (*fits)(struct session *s, enum flow_dir dir, struct protect *p, struct key_trial *t);
+	const struct record *record;
+	struct protect_opened *opened; /* filled by fits */
+	uint64_t seq;		       /* likewise, where it looks for it */
+	unsigned tried;		       /* secrets */
+	const char *name;	       /* of the last one */
+	bool unsupported;	       /* no key can be made for the suite */
+};
+bool session_pick_12(struct session *s, enum flow_dir dir, struct key_trial *t);
 /* A handshake message of any version up to 1.2, as it came. */
 void session_message_12(struct session *s, enum flow_dir dir, const struct handshake *m,
 			struct tap_at at);

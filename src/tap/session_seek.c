@@ -1,6 +1,7 @@
 #include "tap/session_part.h"
 
 #define TRIED_MAX 8	     /* records that may fail before a search is given up */
+#define NEAR 8		     /* records that are looked for beyond those that the bytes allow */
 #define GENERATIONS_MAX 4    /* updates of a key within one gap */
 #define BEGIN_SEQ (1u << 20) /* records before a capture that begins in the middle */
 
@@ -222,7 +223,7 @@ static struct range range_after(const struct side *side, uint64_t first)
 
 	return (struct range){
 		.first = first,
-		.count = lost / shortest(side) + 2,
+		.count = lost / shortest(side) + NEAR,
 		.guess = (lost + size / 2) / size,
 	};
 }
@@ -291,10 +292,32 @@ static bool try_later(struct session *s, enum flow_dir dir, const struct record 
 	return false;
 }
 
+/* TLS 1.2 and before: the first record that is seen of many after ChangeCipherSpec. */
+static bool fits_somewhere(struct session *s, enum flow_dir dir, struct protect *p,
+			   struct key_trial *t)
+{
+	return try_range(s, p, range_after(&s->sides[dir], 0), t->record, t->opened, &t->seq);
+}
+
+static bool try_12(struct session *s, enum flow_dir dir, const struct record *r,
+		   struct protect_opened *o, uint64_t *seq)
+{
+	struct key_trial t = { .fits = fits_somewhere, .record = r, .opened = o };
+
+	if (!s->old || session_is_13(s) || !s->suite || !s->has_client || !s->has_server ||
+	    s->sides[dir].protect)
+		return false;
+	if (!session_pick_12(s, dir, &t))
+		return false;
+	*seq = t.seq;
+	return true;
+}
+
 static bool try_record(struct session *s, enum flow_dir dir, const struct record *r,
 		       struct protect_opened *o, uint64_t *seq)
 {
-	return try_key(s, dir, r, o, seq) || try_later(s, dir, r, o, seq);
+	return try_key(s, dir, r, o, seq) || try_later(s, dir, r, o, seq) ||
+	       try_12(s, dir, r, o, seq);
 }
 
 static void give_up(struct session *s, enum flow_dir dir)
