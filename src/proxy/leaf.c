@@ -193,7 +193,7 @@ void leaf_desk_answer(struct leaf_desk *d, const struct keeper_message *m, struc
 		return;
 	}
 	if (!m->temporary)
-		leaf_store_put(d->options.store, &p->key, &from, now_ns);
+		leaf_store_put(d->options.store, &p->key, leaf, &from, now_ns);
 	pending_settle(d, p, leaf, NULL);
 	leaf_free(leaf);
 }

@@ -240,7 +240,7 @@ struct leaf *leaf_store_find(struct leaf_store *s, const struct sha256 *asked, i
 	return l;
 }
 
-void leaf_store_put(struct leaf_store *s, const struct sha256 *asked,
+void leaf_store_put(struct leaf_store *s, const struct sha256 *asked, struct leaf *l,
 		    const struct leaf_source *from, int64_t now_ns)
 {
 	struct sealed *sealed = sealed_new(from);
@@ -253,4 +253,5 @@ void leaf_store_put(struct leaf_store *s, const struct sha256 *asked,
 	kept = cache_put(s->shards[i].sealed, sha256_bytes(asked), sealed, now_ns, NULL);
 	pthread_mutex_unlock(&s->shards[i].lock);
 	(void)kept;
+	put_ready(s, asked, l, now_ns);
 }

@@ -1,6 +1,5 @@
 /* Minted certificates, kept by what was asked for: shared by all lanes. All of them as DER; those
- * asked for again lately as identities too, which take ten times the memory and 40 us to make: who
- * goes to a thousand servers once each shall not push out those that he goes to all the time. */
+ * used lately as identities too, which take ten times the memory and 40 us to make. */
 #ifndef PROXY_LEAF_STORE_H
 #define PROXY_LEAF_STORE_H
 
@@ -15,8 +14,8 @@ struct leaf_source {
 int leaf_new(const struct leaf_source *from, struct leaf **out, struct err *e) MUST_CHECK;
 /* The leaf (a count for the caller), or NULL. */
 struct leaf *leaf_store_find(struct leaf_store *s, const struct sha256 *asked, int64_t now_ns);
-/* Keeps what leaves are made of. That it could not be kept is no failure. */
-void leaf_store_put(struct leaf_store *s, const struct sha256 *asked,
+/* Keeps l, which was made from that. That it could not be kept is no failure. */
+void leaf_store_put(struct leaf_store *s, const struct sha256 *asked, struct leaf *l,
 		    const struct leaf_source *from, int64_t now_ns);
 
 #endif

@@ -189,38 +189,6 @@ static void a_certificate_with_a_key_for_the_meantime_is_not_kept(void **state)
 	scene_free(s);
 }
 
-static void keep_leaf(void *ctx, struct leaf *leaf, const struct err *why)
-{
-	struct leaf **kept = ctx;
-
-	(void)why;
-	*kept = leaf;
-}
-
-/* Most names are asked for once, and their identities are not to push out the others. */
-static void an_identity_is_kept_from_the_second_asking_on(void **state)
-{
-	struct scene *s = scene_new(0);
-	struct leaf *first = NULL;
-	struct leaf_ask a = { .origin_der = bytes_str("origin"), .done = keep_leaf, .ctx = &first };
-	struct leaf_reply second, third;
-
-	(void)state;
-	assert_int_equal(leaf_desk_ask(s->desk, &a, &second, NULL), 0);
-	answer(s, s->sent[0], false);
-	assert_non_null(first);
-	assert_int_equal(leaf_desk_ask(s->desk, &a, &second, NULL), 0);
-	assert_int_equal(leaf_desk_ask(s->desk, &a, &third, NULL), 0);
-	assert_int_equal(third.outcome, LEAF_READY);
-	assert_ptr_not_equal(second.leaf, first);
-	assert_ptr_equal(second.leaf, third.leaf);
-	leaf_free(first);
-	leaf_free(second.leaf);
-	leaf_free(third.leaf);
-	assert_int_equal(s->sent_count, 1);
-	scene_free(s);
-}
-
 /* Identities are kept for those used lately only; the rest is made again from what is kept of them. */
 static void an_identity_that_was_given_up_is_made_again(void **state)
 {
@@ -330,7 +298,6 @@ int main(void)
 		cmocka_unit_test(who_has_gone_is_not_told),
 		cmocka_unit_test(a_refusal_reaches_all_who_wait),
 		cmocka_unit_test(a_certificate_with_a_key_for_the_meantime_is_not_kept),
-		cmocka_unit_test(an_identity_is_kept_from_the_second_asking_on),
 		cmocka_unit_test(an_identity_that_was_given_up_is_made_again),
 		cmocka_unit_test(the_store_is_bounded),
 		cmocka_unit_test(what_is_no_certificate_is_a_refusal),
