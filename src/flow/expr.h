@@ -25,7 +25,7 @@ struct expr;
 
 /* Where and why an expression was refused. */
 struct expr_fault {
-	size_t column; /* of the first wrong character, from 1 */
+	size_t column; /* of the first wrong byte, from 1 */
 	size_t length; /* how many are wrong; 0: something is missing there */
 };
 
@@ -45,10 +45,10 @@ int expr_caret(struct buf *out, struct bytes text, const struct expr_fault *faul
 bool expr_matches(struct expr *x, const struct flow_info *f, const struct exchange *exchange,
 		  const struct flow_message *message);
 
-/* EV_BODY_CHUNK is asked for by some fields: whether the tracker has to keep bodies for it. */
+/* Some fields ask for what is in bodies: whether the tracker has to keep them for it. */
 bool expr_wants_bodies(const struct expr *x);
 
-/* A page with each field, its other names, and what it is: "text" for a terminal, or the table of
+/* All fields, their other names, and what they are: for a terminal, or the table of
  * doc/fields.md. */
 enum expr_list { EXPR_LIST_TEXT, EXPR_LIST_MARKDOWN };
 int expr_fields(struct buf *out, enum expr_list form, struct err *e) MUST_CHECK;

@@ -211,6 +211,15 @@ void put_json(struct put *w, struct bytes text)
 	put_char(w, '"');
 }
 
+size_t columns_of(struct bytes text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		n += (text.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
 void put_key(struct put *w, const char *name)
 {
 	uint8_t last = 0;

@@ -60,6 +60,8 @@ void put_addr(struct put *w, const struct addr *a, bool port);
 void put_escaped(struct put *w, struct bytes text);   /* for a terminal or log */
 void put_json(struct put *w, struct bytes text);      /* a JSON string with its quotes */
 void put_json_part(struct put *w, struct bytes text); /* the same without */
+/* Characters, not bytes: what the escaper lets through takes one column as a rule. */
+size_t columns_of(struct bytes text);
 /* "name": with a comma before it unless an object has just been opened. */
 void put_key(struct put *w, const char *name);
 void put_base64(struct put *w, struct bytes data);

@@ -128,6 +128,38 @@ bool view_is_text(struct bytes *text, bool cut)
 	return true;
 }
 
+void put_flow(struct put *w, uint64_t flow)
+{
+	if (flow & FLOW_UDP)
+		put_char(w, 'u');
+	put_u64(w, flow & ~FLOW_UDP);
+}
+
+void put_exchange_name(struct put *w, uint64_t flow, uint64_t index)
+{
+	put_flow(w, flow);
+	put_char(w, '.');
+	put_u64(w, index);
+}
+
+const char *flow_state_text(const struct flow_info *f)
+{
+	const struct leg_info *leg = &f->leg[LEG_CLIENT];
+
+	if (!f->ended || f->capture.open || !leg->ended)
+		return "open";
+	return leg->end == END_CLEAN ? "complete" : leg_end_text(leg->end);
+}
+
+const char *flow_sight_text(const struct flow_info *f)
+{
+	if (!f->capture.encrypted)
+		return "plain";
+	if (!f->capture.darks)
+		return "decrypted";
+	return f->bytes_up || f->bytes_down || f->exchanges ? "partly" : "dark";
+}
+
 struct bytes view_reason(const struct flow_info *f, char *room, size_t size)
 {
 	struct diagnosis d;
