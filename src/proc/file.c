@@ -141,28 +141,86 @@ static int sync_folder(const char *path)
 	return result;
 }
 
+/* A draft */
+
+static void draft_init(struct file_draft *d, const char *path)
+{
+	*d = (struct file_draft){ .fd = -1 };
+	snprintf(d->path, sizeof(d->path), "%s", path);
+}
+
+static int make_temporary(struct file_draft *d, mode_t mode, struct err *e)
+{
+	int n = snprintf(d->temporary, sizeof(d->temporary), "%s.XXXXXX", d->path);
+
+	if (n < 0 || (size_t)n >= sizeof(d->temporary)) {
+		d->temporary[0] = 0;
+		return FAIL(e, FILE, "%.200s…: the path is too long", d->path);
+	}
+	d->fd = mkostemp(d->temporary, O_CLOEXEC); /* 0600, O_EXCL */
+	if (d->fd < 0)
+		d->temporary[0] = 0; /* nothing to remove */
+	if (d->fd < 0 || fchmod(d->fd, mode) < 0)
+		return FAIL_SYS(e, FILE, "%s", d->path);
+	return 0;
+}
+
+int file_draft_open(const char *path, mode_t mode, struct file_draft *d, struct err *e)
+{
+	AUTO(file_draft_discard) struct file_draft made;
+	struct stat st;
+
+	draft_init(&made, path);
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode)) {
+		if (make_temporary(&made, mode, e) < 0)
+			return -1;
+		if (invoker_own(made.fd, e) < 0)
+			return err_ctx(e, "%s", path);
+	} else {
+		made.fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		if (made.fd < 0)
+			return FAIL_SYS(e, FILE, "%s", path);
+	}
+	*d = made;
+	draft_init(&made, path); /* it is the caller's now */
+	return 0;
+}
+
+int file_draft_write(struct file_draft *d, struct bytes b, struct err *e)
+{
+	return write_all(d->fd, b) < 0 ? FAIL_SYS(e, FILE, "%s", d->path) : 0;
+}
+
+int file_draft_commit(struct file_draft *d, struct err *e)
+{
+	bool replaces = d->temporary[0];
+
+	if (replaces && (fsync(d->fd) < 0 || rename(d->temporary, d->path) < 0))
+		return FAIL_SYS(e, FILE, "%s", d->path);
+	d->temporary[0] = 0;
+	sock_close(&d->fd);
+	/* The new content is there now; only that it outlives a crash is not sure yet. */
+	if (replaces && sync_folder(d->path) < 0)
+		return FAIL_SYS(e, FILE, "%s: its folder cannot be synced", d->path);
+	return 0;
+}
+
+void file_draft_discard(struct file_draft *d)
+{
+	if (d->temporary[0])
+		(void)unlink(d->temporary);
+	d->temporary[0] = 0;
+	sock_close(&d->fd);
+}
+
 int file_write(const char *path, struct bytes content, mode_t mode, struct err *e)
 {
-	char temporary[PATHS_MAX];
-	AUTO(sock_close) int fd = -1;
-	int n = snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
+	AUTO(file_draft_discard) struct file_draft d;
 
-	if (n < 0 || (size_t)n >= sizeof(temporary))
-		return FAIL(e, FILE, "%.200s…: the path is too long", path);
-	fd = mkostemp(temporary, O_CLOEXEC); /* 0600, O_EXCL */
-	if (fd < 0)
-		return FAIL_SYS(e, FILE, "%s", path);
-	if (write_all(fd, content) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
-	    rename(temporary, path) < 0) {
-		int failed = FAIL_SYS(e, FILE, "%s", path);
-
-		(void)unlink(temporary);
-		return failed;
-	}
-	/* The new content is there now; only that it outlives a crash is not sure yet. */
-	if (sync_folder(path) < 0)
-		return FAIL_SYS(e, FILE, "%s: its folder cannot be synced", path);
-	return 0;
+	draft_init(&d, path);
+	if (make_temporary(&d, mode, e) < 0 || file_draft_write(&d, content, e) < 0)
+		return -1;
+	return file_draft_commit(&d, e);
 }
 
 /* Secrets */

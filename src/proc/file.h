@@ -19,6 +19,19 @@ int file_read_secret(const char *path, struct buf *out, struct err *e) MUST_CHEC
  * symbolic link at path is replaced, not followed. Fails with ERR_FILE; the old file is then intact. */
 int file_write(const char *path, struct bytes content, mode_t mode, struct err *e) MUST_CHECK;
 
+/* The same piece by piece, for what is too large to be held. Then commit, or discard,
+ * which after a commit does nothing (for AUTO). Under sudo the file belongs to the invoking
+ * user. What stands at path and is no regular file (a FIFO, a device) is written to as it is. */
+struct file_draft {
+	int fd;
+	char path[4096];
+	char temporary[4096]; /* empty: it is written to as it is, or done */
+};
+int file_draft_open(const char *path, mode_t mode, struct file_draft *d, struct err *e) MUST_CHECK;
+int file_draft_write(struct file_draft *d, struct bytes b, struct err *e) MUST_CHECK;
+int file_draft_commit(struct file_draft *d, struct err *e) MUST_CHECK;
+void file_draft_discard(struct file_draft *d);
+
 /* Makes a file for secrets that does not exist yet: 0600, never through a symbolic link. *fd is the
  * caller's, open for appending. Under sudo it belongs to the invoking user. Fails with ERR_UNSAFE_FILE
  * when something is there already, else ERR_FILE. */

@@ -386,6 +386,72 @@ static void makes_private_folders(void **state)
 
 #define FILE_TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
 
+static size_t files_in_dir(void)
+{
+	struct dirent *entry;
+	DIR *d = opendir(dir);
+	size_t n = 0;
+
+	assert_non_null(d);
+	while ((entry = readdir(d)))
+		n += entry->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+static void a_draft_is_there_when_it_is_committed(void **state)
+{
+	const char *path = in_dir("draft");
+	AUTO(buf_fini) struct buf b = buf_init(100);
+	size_t before = files_in_dir();
+	struct file_draft d;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(file_draft_open(path, 0600, &d, NULL), 0);
+	assert_int_equal(file_draft_write(&d, bytes_str("one "), NULL), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(file_draft_write(&d, bytes_str("two"), NULL), 0);
+	assert_int_equal(file_draft_commit(&d, NULL), 0);
+	file_draft_discard(&d);
+	assert_int_equal(file_read(path, &b, NULL), 0);
+	assert_true(bytes_equal(buf_bytes(&b), bytes_str("one two")));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	/* What was there stays when the next one is not finished. */
+	assert_int_equal(file_draft_open(path, 0600, &d, NULL), 0);
+	assert_int_equal(file_draft_write(&d, bytes_str("three"), NULL), 0);
+	file_draft_discard(&d);
+	buf_clear(&b);
+	assert_int_equal(file_read(path, &b, NULL), 0);
+	assert_true(bytes_equal(buf_bytes(&b), bytes_str("one two")));
+	assert_int_equal(files_in_dir(), before + 1);
+}
+
+static void a_draft_does_not_replace_a_device(void **state)
+{
+	struct file_draft d;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(file_draft_open("/dev/null", 0600, &d, NULL), 0);
+	assert_int_equal(file_draft_write(&d, bytes_str("gone"), NULL), 0);
+	assert_int_equal(file_draft_commit(&d, NULL), 0);
+	assert_int_equal(stat("/dev/null", &st), 0);
+	assert_true(S_ISCHR(st.st_mode));
+}
+
+static void a_draft_without_a_folder_is_refused(void **state)
+{
+	struct err e = { 0 };
+	struct file_draft d;
+
+	(void)state;
+	assert_int_equal(file_draft_open(in_dir("none/draft"), 0600, &d, &e), -1);
+	assert_int_equal(e.code, ERR_FILE);
+	assert_int_equal(e.sys, ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +469,9 @@ int main(void)
 		FILE_TEST(a_fifo_of_ours_may_be_opened_before_anybody_reads),
 		FILE_TEST(under_sudo_new_files_belong_to_who_called_it),
 		FILE_TEST(makes_private_folders),
+		FILE_TEST(a_draft_is_there_when_it_is_committed),
+		FILE_TEST(a_draft_does_not_replace_a_device),
+		FILE_TEST(a_draft_without_a_folder_is_refused),
 	};
 
 	unsetenv("SUDO_UID");
