@@ -2,6 +2,7 @@
 
 #include "base/escape.h"
 #include "base/mem.h"
+#include "flow/resume.h"
 #include "http/http1.h"
 #include "http/http2.h"
 
@@ -29,6 +30,7 @@ struct observe {
 	int64_t wall_ns, mono_ns; /* of the call that is under way */
 	uint64_t packet;
 	uint64_t streams;  /* of HTTP/1.1, the last one */
+	bool hunting[2];   /* something is missing: where does the next message or frame begin? */
 	bool tunnel;	   /* HTTP/1.1 is over, and what follows is the caller's */
 	struct bytes rest; /* of the call that is under way: bytes of the tunnel */
 	uint64_t bytes[2];
@@ -246,7 +248,7 @@ static int start_http2(struct observe *o, bool upgraded, struct err *e)
 {
 	struct http2_options options = {
 		.sink = &o->sink,
-		.late = o->options.late,
+		.late = o->options.late && !upgraded,
 		.upgraded = upgraded,
 	};
 
@@ -426,8 +428,21 @@ static void feed_sniff(struct observe *o, enum flow_dir dir, struct bytes in)
 	feed_mode(o, dir, in);
 }
 
+/* What is left of in from where a message or a frame begins. */
+static struct bytes hunt(struct observe *o, enum flow_dir dir, struct bytes in)
+{
+	size_t at = o->mode == MODE_HTTP2   ? resume_http2(in)
+		    : o->mode == MODE_HTTP1 ? resume_http1(dir == DIR_UP, in)
+					    : 0;
+
+	o->hunting[dir] = at == in.n;
+	return bytes_slice(in, at, in.n);
+}
+
 static void feed_mode(struct observe *o, enum flow_dir dir, struct bytes in)
 {
+	if (o->hunting[dir])
+		in = hunt(o, dir, in);
 	if (in.n == 0)
 		return;
 	switch (o->mode) {
@@ -462,6 +477,27 @@ void observe_feed(struct observe *o, enum flow_dir dir, struct bytes in, int64_t
 	o->mono_ns = mono_ns;
 	o->sink.on_body = event_bus_wants(o->options.bus, EV_BODY_CHUNK) ? on_body : NULL;
 	feed_mode(o, dir, in);
+}
+
+void observe_gap(struct observe *o, enum flow_dir dir, uint64_t n, int64_t wall_ns, int64_t mono_ns)
+{
+	enum mode mode = o->mode;
+	struct err e;
+
+	(void)n;
+	o->wall_ns = wall_ns;
+	o->mono_ns = mono_ns;
+	if (mode == MODE_BYTES || (mode == MODE_SNIFF && o->held_count[dir] == 0))
+		return;
+	FAIL(&e, HTTP_DECODE, "bytes are missing");
+	become_bytes(o, dir, mode == MODE_WEBSOCKET ? &e : NULL);
+	if (mode != MODE_HTTP1 && mode != MODE_HTTP2)
+		return;
+	o->mode = mode;
+	o->proto = mode == MODE_HTTP1 ? PROTO_HTTP1 : PROTO_HTTP2;
+	o->options.late = true;
+	o->options.streams = o->streams;
+	o->hunting[DIR_UP] = o->hunting[DIR_DOWN] = true;
 }
 
 void observe_packet(struct observe *o, uint64_t packet)

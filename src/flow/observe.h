@@ -41,6 +41,11 @@ void observe_free(struct observe *o);
 /* Plaintext of one direction, in its order. wall_ns and mono_ns are put into the events. */
 void observe_feed(struct observe *o, enum flow_dir dir, struct bytes in, int64_t wall_ns,
 		  int64_t mono_ns);
+/* n bytes of a direction are missing in a capture (0: some, nobody knows how many). A body of a known
+ * length goes on behind them, and its message ends truncated; else what is under way ends, and the
+ * next head that can be found is where it goes on. */
+void observe_gap(struct observe *o, enum flow_dir dir, uint64_t n, int64_t wall_ns,
+		 int64_t mono_ns);
 /* The packet of the capture that the next bytes came in, for the events. */
 void observe_packet(struct observe *o, uint64_t packet);
 /* With .tunnels: whether HTTP/1.1 has given way to something else. No byte is taken any more; *rest

@@ -363,6 +363,122 @@ static void reports_what_is_odd(void **state)
 	watch_fini(&w);
 }
 
+/* Fed in two pieces; *n: how much of the last piece was left. */
+static bool tunnel_after(const char *up, const char *down, size_t *n)
+{
+	struct watch w;
+	struct observe_options options = {
+		.bus = &w.bus, .flow = 7, .leg = LEG_SERVER, .tunnels = true
+	};
+	struct observe *o;
+	struct bytes rest;
+	bool is;
+
+	watch_init(&w, EV_ALL);
+	assert_int_equal(observe_new(&options, &o, NULL), 0);
+	observe_feed(o, DIR_UP, bytes_str(up), 1000, 10);
+	observe_feed(o, DIR_DOWN, bytes_str(down), 1000, 10);
+	is = observe_tunnel(o, &rest);
+	*n = rest.n;
+	if (is) {
+		assert_null(strstr(watch_text(&w), "bytes"));
+		observe_feed(o, DIR_UP, bytes_str("more"), 1000, 10);
+		assert_null(strstr(watch_text(&w), "more"));
+		assert_true(observe_tunnel(o, &rest));
+		assert_int_equal(rest.n, 4);
+	}
+	observe_free(o);
+	watch_fini(&w);
+	return is;
+}
+
+static void leaves_the_bytes_of_a_tunnel_alone(void **state)
+{
+	size_t n;
+
+	(void)state;
+	assert_true(tunnel_after("CONNECT a:443 HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", &n));
+	assert_int_equal(n, 0);
+	assert_true(
+		tunnel_after("CONNECT a:443 HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nSSH-2", &n));
+	assert_int_equal(n, 5);
+	assert_true(tunnel_after("OPTIONS * HTTP/1.1\r\nUpgrade: TLS/1.0\r\n"
+				 "Connection: Upgrade\r\n\r\n",
+				 "HTTP/1.1 101 Go\r\nUpgrade: TLS/1.0, HTTP/1.1\r\n\r\n", &n));
+	assert_false(tunnel_after("CONNECT a:443 HTTP/1.1\r\n\r\n",
+				  "HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", &n));
+	assert_false(tunnel_after("GET / HTTP/1.1\r\nConnection: Upgrade\r\n"
+				  "Upgrade: websocket\r\n\r\n",
+				  "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\n\r\n", &n));
+}
+
+static void numbers_exchanges_from_where_it_is_told(void **state)
+{
+	struct watch w;
+	struct observe_options options = {
+		.bus = &w.bus, .flow = 7, .leg = LEG_SERVER, .streams = 4
+	};
+	struct observe *o;
+
+	(void)state;
+	watch_init(&w, EV_ALL);
+	assert_int_equal(observe_new(&options, &o, NULL), 0);
+	assert_int_equal(observe_streams(o), 4);
+	observe_feed(o, DIR_UP, bytes_str("GET / HTTP/1.1\r\n\r\n"), 1000, 10);
+	assert_int_equal(observe_streams(o), 5);
+	assert_non_null(strstr(watch_text(&w), "up 5 http1 GET"));
+	assert_non_null(strstr(watch_text(&w), "up 5 end"));
+	observe_free(o);
+	watch_fini(&w);
+}
+
+static void goes_on_with_http1_after_a_gap(void **state)
+{
+	struct watch w;
+	struct observe *o;
+
+	(void)state;
+	watch_init(&w, EV_ALL);
+	o = observe_on(&w, "");
+	observe_feed(o, DIR_UP, bytes_str("GET /1 HTTP/1.1\r\n\r\n"), 1000, 10);
+	observe_feed(o, DIR_DOWN, bytes_str("HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nab"),
+		     1000, 10);
+	observe_gap(o, DIR_DOWN, 0, 1000, 10);
+	observe_feed(o, DIR_DOWN, bytes_str("the rest of it"), 1000, 10);
+	observe_feed(o, DIR_UP, bytes_str("GET /2 HTTP/1.1\r\n\r\n"), 1000, 10);
+	observe_feed(o, DIR_DOWN, bytes_str("HTTP/1.1 204 None\r\n\r\n"), 1000, 10);
+	observe_end(o, DIR_UP, true, 1000, 10);
+	observe_end(o, DIR_DOWN, true, 1000, 10);
+	watch_outcome(&w, o);
+	observe_free(o);
+	assert_string_equal(watch_text(&w), "up 1 http1 GET https://hint.test /1 1.1\nup 1 end 0\n"
+					    "down 1 http1 200 OK 1.1\n  Content-Length: 90\n"
+					    "down 1 http1 body 2 \"ab\"\ndown 1 end 2 truncated\n"
+					    "up 2 http1 GET https://hint.test /2 1.1\nup 2 end 0\n"
+					    "down 2 http1 204 None 1.1\ndown 2 end 0\nhttp1\n");
+	watch_fini(&w);
+}
+
+static void goes_on_with_http2_after_a_gap(void **state)
+{
+	static const char settings[] = "\0\0\0\4\0\0\0\0\0";
+	static const char data[] = "\0\0\1\1\4\0\0\0\1\x88\0\0\2\0\1\0\0\0\1hi";
+	struct watch w;
+	struct observe *o;
+
+	(void)state;
+	watch_init(&w, EV_ALL);
+	o = observe_on(&w, "h2");
+	observe_feed(o, DIR_DOWN, bytes_of(settings, sizeof(settings) - 1), 1000, 10);
+	observe_gap(o, DIR_DOWN, 0, 1000, 10);
+	observe_feed(o, DIR_DOWN, bytes_str("the rest of a frame"), 1000, 10);
+	observe_feed(o, DIR_DOWN, bytes_of(data, sizeof(data) - 1), 1000, 10);
+	assert_non_null(strstr(watch_text(&w), "http2 body 2 \"hi\""));
+	assert_int_equal(observe_proto(o), PROTO_HTTP2);
+	observe_free(o);
+	watch_fini(&w);
+}
+
 static void makes_no_bodies_that_nobody_wants(void **state)
 {
 	static const struct act acts[] = {
@@ -533,6 +649,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(is_idle_between_exchanges_and_never_within_one),
 		cmocka_unit_test(is_idle_when_no_stream_is_open),
 		cmocka_unit_test(reports_what_is_odd),
+		cmocka_unit_test(leaves_the_bytes_of_a_tunnel_alone),
+		cmocka_unit_test(numbers_exchanges_from_where_it_is_told),
+		cmocka_unit_test(goes_on_with_http1_after_a_gap),
+		cmocka_unit_test(goes_on_with_http2_after_a_gap),
 		cmocka_unit_test(makes_no_bodies_that_nobody_wants),
 		cmocka_unit_test(starts_small),
 		cmocka_unit_test(survives_a_lack_of_memory),
