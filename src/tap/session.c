@@ -72,7 +72,7 @@ static enum took take_plain(struct session *s, enum flow_dir dir, const struct r
 	else if (r->type == RECORD_HANDSHAKE && side->epoch == EPOCH_PLAIN)
 		session_messages(s, dir, r->body, false, at);
 	else if (r->type == RECORD_ALERT)
-		tell_alert(s, dir, r->body, at);
+		session_tell_alert(s, dir, r->body, at);
 	return TOOK_ALL;
 }
 
@@ -144,7 +144,7 @@ void session_opened(struct session *s, enum flow_dir dir, const struct protect_o
 		session_messages(s, dir, o->plain, true, at);
 		break;
 	case RECORD_ALERT:
-		tell_alert(s, dir, o->plain, at);
+		session_tell_alert(s, dir, o->plain, at);
 		break;
 	case RECORD_CHANGE_CIPHER_SPEC: {
 		/* Of a renegotiation: under the old keys, and the new ones begin after it. */

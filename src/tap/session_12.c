@@ -248,7 +248,7 @@ bool session_pick_12(struct session *s, enum flow_dir dir, struct key_trial *t)
 		if (!found)
 			continue;
 		if (w.line)
-			tell_secret(s, w.line->label, dir);
+			session_tell_secret(s, w.line->label, dir);
 		master_learned(s, s->at);
 	}
 	mem_wipe(w.master, sizeof(w.master));

@@ -34,7 +34,7 @@ static bool opens_with(struct session *s, enum flow_dir dir, const struct keylog
 	}
 	session_adopt(s, dir, p, s->sides[dir].epoch);
 	s->sides[dir].seq = 1;
-	tell_secret(s, k->label, dir);
+	session_tell_secret(s, k->label, dir);
 	return true;
 }
 

@@ -194,8 +194,8 @@ void tell_message(struct session *s, enum flow_dir dir, const struct ev_handshak
 		  struct tap_at at);
 bool tell_certificates(struct session *s, enum flow_dir dir, const struct handshake *m,
 		       struct tap_at at);
-void tell_alert(struct session *s, enum flow_dir dir, struct bytes body, struct tap_at at);
-void tell_secret(struct session *s, enum keylog_label label, enum flow_dir dir);
+void session_tell_alert(struct session *s, enum flow_dir dir, struct bytes body, struct tap_at at);
+void session_tell_secret(struct session *s, enum keylog_label label, enum flow_dir dir);
 void tell_gap(struct session *s, enum flow_dir dir, uint64_t n, struct tap_at at);
 void tell_done(struct session *s, struct tap_at at);
 /* The first sentence counts until something opens again. */

@@ -64,7 +64,7 @@ bool tell_certificates(struct session *s, enum flow_dir dir, const struct handsh
 	return true;
 }
 
-void tell_alert(struct session *s, enum flow_dir dir, struct bytes body, struct tap_at at)
+void session_tell_alert(struct session *s, enum flow_dir dir, struct bytes body, struct tap_at at)
 {
 	struct event ev = event_of(s, EV_ALERT, dir);
 	struct side *side = &s->sides[dir];
@@ -82,7 +82,7 @@ void tell_alert(struct session *s, enum flow_dir dir, struct bytes body, struct 
 	tell_above_end(s, dir, END_CLEAN, at);
 }
 
-void tell_secret(struct session *s, enum keylog_label label, enum flow_dir dir)
+void session_tell_secret(struct session *s, enum keylog_label label, enum flow_dir dir)
 {
 	struct event ev = event_of(s, EV_SECRET_SEEN, dir);
 
