@@ -44,7 +44,7 @@ static const struct {
 };
 /* clang-format on */
 
-const char *flow_state_text(enum flow_state s)
+const char *flow_state_name(enum flow_state s)
 {
 	return states[s].name;
 }

@@ -117,7 +117,7 @@ struct flow {
 	char *reason; /* one sentence; NULL: all went well */
 };
 
-const char *flow_state_text(enum flow_state s);
+const char *flow_state_name(enum flow_state s);
 
 /* Takes fd: a connection that was just accepted. */
 void flow_start(struct lane *l, const struct config_listener *listener, int fd);
