@@ -90,7 +90,7 @@ def _nss_database(folder, key, cert):
     return f'sql:{server}', f'sql:{client}'
 
 
-def _nss_talk(port, database, code, version, extended, number, folder):
+def _nss_talk(port, database, code, version, number, folder):
     # selfserv answers when it has seen the empty line at the end of a request.
     sent = b'GET / HTTP/1.0\r\nX-Text: ' + _text(number, 300).strip() + b'\r\n\r\n'
     request = os.path.join(folder, 'request')
@@ -98,14 +98,14 @@ def _nss_talk(port, database, code, version, extended, number, folder):
         f.write(sent)
     argv = ['tstclnt', '-4', '-h', '127.0.0.1', '-p', str(port), '-d', database, '-V', _NSS_RANGES[version], '-c',
             f':{code}', '-o', '-A', request]
-    done = subprocess.run(argv + (['-G'] if extended else []), capture_output=True, check=False, timeout=PATIENCE)
+    done = subprocess.run(argv, capture_output=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0 and done.stdout, (argv, done.stderr)
     return sent, done.stdout
 
 
 def nss(folder, suites=None):
-    """RSA key exchange, in the clear to who has the key. suites: only those of these names. In TLS 1.2 with AES the
-    master secret is the extended one."""
+    """RSA key exchange, in the clear to who has the key. suites: only those of these names. From TLS 1.0 on the
+    master secret is the extended one: these programs do without only in SSL 3.0."""
     folder = str(folder)
     key, cert = _rsa(folder)
     server_db, client_db = _nss_database(folder, key, cert)
@@ -113,12 +113,11 @@ def nss(folder, suites=None):
     codes = ':' + ':'.join(code for code, *_ in _NSS)
     talks = []
     server = Process(['selfserv', '-n', 'server', '-p', str(port), '-d', server_db, '-V', 'ssl3:tls1.2', '-w', '',
-                      '-c', codes, '-G', '-N'], os.path.join(folder, 'selfserv.log'))
+                      '-c', codes, '-N'], os.path.join(folder, 'selfserv.log'))
     with server.wait_listening(port), Capture(path, f'tcp port {port}'):
         for code, suite, versions in _NSS:
             for version in versions if suites is None or suite in suites else ():
-                extended = version == 'TLS 1.2' and '_AES_' in suite
-                sent, received = _nss_talk(port, client_db, code, version, extended, len(talks) + 1, folder)
+                sent, received = _nss_talk(port, client_db, code, version, len(talks) + 1, folder)
                 talks.append(Talk(version, suite, sent, received))
     return Recording(path, talks, rsa_key=key)
 
@@ -202,8 +201,8 @@ def _gnutls(folder, rows, keylog):
                       '--pskpasswd', passwd, '--priority', _GNUTLS_ALL], os.path.join(folder, 'gnutls-serv.log'))
     with server.wait_listening(port), Capture(path, f'tcp port {port}'):
         for row in rows:
-            # With the MAC outside only CBC is another thing.
-            for options in ('', ':%NO_ETM') if row[2].endswith('-CBC') else ('',):
+            # The MAC outside and inside (that is something for CBC only), and without the extended master secret.
+            for options in ('', ':%NO_ETM', ':%NO_SESSION_HASH') if row[2].endswith('-CBC') else ('', ':%NO_SESSION_HASH'):
                 talks.append(_gnutls_talk(port, row, options, len(talks) + 1, folder, keylog))
     return path, talks, key
 
