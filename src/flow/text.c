@@ -10,14 +10,8 @@ enum {
 	WIDTH_CLIENT = 15,
 	WIDTH_TLS = 3,
 	WIDTH_ALPN = 8,
-	WIDTH_METHOD = 7,
-	WIDTH_STATUS = 3,
-	WIDTH_SIZE = 5,
-	WIDTH_TIME = 6
 };
-#define URL_AT                                                                                     \
-	(12 + 1 + WIDTH_N + 1 + WIDTH_CLIENT + 1 + WIDTH_TLS + 1 + WIDTH_ALPN + 1 + WIDTH_METHOD + \
-	 1 + WIDTH_STATUS + 1 + WIDTH_SIZE + 1 + WIDTH_TIME + 1)
+#define LEFT_WIDTH (12 + 1 + WIDTH_N + 1 + WIDTH_CLIENT + 1 + WIDTH_TLS + 1 + WIDTH_ALPN + 1)
 #define URL_LEAST 20
 
 int text_title(struct buf *out, const struct text_options *o, struct err *e)
@@ -64,7 +58,7 @@ static void put_left(struct text *t, const struct flow_info *f, int64_t wall_ns,
 	text_paint(t, PAINT_OFF);
 }
 
-static void put_right(struct text *t, uint64_t bytes, int64_t ns)
+void text_size_and_time(struct text *t, uint64_t bytes, int64_t ns)
 {
 	char room[TEXT_NUMBER_MAX];
 
@@ -87,7 +81,7 @@ static struct bytes url_host(const struct exchange *x)
 	return bytes_slice(a, 0, end);
 }
 
-static void put_sni_note(struct text *t, const struct flow_info *f, struct bytes host)
+void text_sni_note(struct text *t, const struct flow_info *f, struct bytes host)
 {
 	if (!f->hello_seen || bytes_equal_nocase(f->sni, host))
 		return;
@@ -102,7 +96,7 @@ static void put_sni_note(struct text *t, const struct flow_info *f, struct bytes
 	text_paint(t, PAINT_OFF);
 }
 
-static void put_verdict_note(struct text *t, const struct flow_info *f)
+void text_verdict_note(struct text *t, const struct flow_info *f)
 {
 	if (f->verdict == CHAIN_OK || f->verdict == CHAIN_UNCHECKED)
 		return;
@@ -135,8 +129,8 @@ static void put_notes(struct text *t, const struct flow_info *f, const struct ex
 		put_str(&t->w, " down)");
 		text_paint(t, PAINT_OFF);
 	}
-	put_sni_note(t, f, url_host(x));
-	put_verdict_note(t, f);
+	text_sni_note(t, f, url_host(x));
+	text_verdict_note(t, f);
 	if (x->cut || x->request.truncated || x->response.truncated) {
 		text_paint(t, PAINT_RED);
 		put_str(&t->w, x->response.seen ? " [cut off]" : " [no answer]");
@@ -152,31 +146,40 @@ static enum text_paint status_paint(unsigned status)
 	return status / 100 < ARRAY_LEN(by_class) ? by_class[status / 100] : PAINT_RED;
 }
 
+void text_exchange_columns(struct text *t, const struct flow_info *f, const struct exchange *x,
+			   size_t url_at)
+{
+	const struct text_options *o = t->o;
+	size_t at;
+
+	text_paint(t, PAINT_BOLD);
+	at = text_at(t);
+	if (x->method.n)
+		put_escaped(&t->w, x->method);
+	else
+		put_char(&t->w, '-');
+	text_pad(t, at, WIDTH_METHOD);
+	text_paint(t, status_paint(x->status));
+	text_right_number(t, x->status, WIDTH_STATUS);
+	text_paint(t, PAINT_OFF);
+	text_size_and_time(t, x->response.body_bytes, x->end_ns);
+
+	at = text_at(t);
+	put_url(&t->w, x, o->mask, VIEW_ESCAPED);
+	url_at += TEXT_EXCHANGE_WIDTH;
+	if (o->width)
+		text_cut(t, at, o->width > url_at + URL_LEAST ? o->width - url_at : URL_LEAST);
+	put_notes(t, f, x);
+	put_char(&t->w, '\n');
+}
+
 int text_exchange(struct buf *out, const struct text_options *o, const struct flow_info *f,
 		  const struct exchange *x, struct err *e)
 {
 	struct text t = text_begin(out, o, e);
-	size_t at;
 
 	put_left(&t, f, x->wall_ns, x->n);
-	text_paint(&t, PAINT_BOLD);
-	at = text_at(&t);
-	if (x->method.n)
-		put_escaped(&t.w, x->method);
-	else
-		put_char(&t.w, '-');
-	text_pad(&t, at, WIDTH_METHOD);
-	text_paint(&t, status_paint(x->status));
-	text_right_number(&t, x->status, WIDTH_STATUS);
-	text_paint(&t, PAINT_OFF);
-	put_right(&t, x->response.body_bytes, x->end_ns);
-
-	at = text_at(&t);
-	put_url(&t.w, x, o->mask, VIEW_ESCAPED);
-	if (o->width)
-		text_cut(&t, at, o->width > URL_AT + URL_LEAST ? o->width - URL_AT : URL_LEAST);
-	put_notes(&t, f, x);
-	put_char(&t.w, '\n');
+	text_exchange_columns(&t, f, x, LEFT_WIDTH);
 	if (o->verbose && x->first)
 		text_legs(&t, f);
 	if (o->verbose || o->body)
@@ -243,13 +246,13 @@ int text_flow(struct buf *out, const struct text_options *o, const struct flow_i
 	text_left(&t, word, WIDTH_METHOD);
 	text_paint(&t, PAINT_OFF);
 	text_right(&t, "-", WIDTH_STATUS);
-	put_right(&t, f->bytes_up + f->bytes_down, f->duration_ns);
+	text_size_and_time(&t, f->bytes_up + f->bytes_down, f->duration_ns);
 	if (f->target_host.n)
 		put_target(&t.w, f, VIEW_ESCAPED);
 	else
 		put_char(&t.w, '-');
-	put_sni_note(&t, f, f->target_host);
-	put_verdict_note(&t, f);
+	text_sni_note(&t, f, f->target_host);
+	text_verdict_note(&t, f);
 	if (f->failed || f->failure || f->action == ACTION_BLOCK || f->reason.n)
 		put_reason(&t, f, paint);
 	else

@@ -1,6 +1,7 @@
 #include "flow/text_part.h"
 
 #include "base/rd.h"
+#include "http/protobuf.h"
 #include "wire/alert.h"
 #include "wire/names.h"
 
@@ -170,7 +171,7 @@ const char *text_version(uint16_t version)
 	return strncmp(name, "TLS ", 4) == 0 ? name + 4 : name;
 }
 
-static void indent(struct text *t, const char *mark)
+void text_indent(struct text *t, const char *mark)
 {
 	put_fill(&t->w, ' ', INDENT);
 	text_paint(t, PAINT_DIM);
@@ -186,7 +187,7 @@ static void put_leg(struct text *t, const struct flow_info *f, enum flow_leg sid
 
 	if (!leg->version)
 		return;
-	indent(t, server ? "* server " : "* client ");
+	text_indent(t, server ? "* server " : "* client ");
 	put_str(&t->w, names_or_code(version_name(leg->version), leg->version, code));
 	put_char(&t->w, ' ');
 	put_str(&t->w, names_or_code(cipher_name(leg->cipher), leg->cipher, code));
@@ -230,7 +231,7 @@ static void put_headers(struct text *t, const char *mark, const struct flow_head
 			size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		indent(t, mark);
+		text_indent(t, mark);
 		text_paint(t, PAINT_CYAN);
 		put_escaped(&t->w, headers[i].name);
 		text_paint(t, PAINT_OFF);
@@ -256,11 +257,10 @@ static void put_line(struct text *t, struct bytes line)
 	put_char(&t->w, '\n');
 }
 
-static void put_hex_line(struct text *t, struct bytes row, size_t offset)
+void text_hex_row(struct text *t, struct bytes row, uint64_t offset, size_t digits)
 {
-	indent(t, "");
 	text_paint(t, PAINT_DIM);
-	put_hex(&t->w, offset, 6);
+	put_hex(&t->w, offset, digits);
 	text_paint(t, PAINT_OFF);
 	put_char(&t->w, ' ');
 	for (size_t i = 0; i < 16; i++) {
@@ -288,21 +288,23 @@ static size_t put_block(struct text *t, struct bytes data, bool cut)
 		while (data.n) {
 			size_t n = bytes_index(data, '\n');
 
-			indent(t, "| ");
+			text_indent(t, "| ");
 			put_line(t, bytes_slice(data, 0, n));
 			data = bytes_slice(data, n + 1, data.n);
 		}
 		return shown;
 	}
-	for (size_t i = 0; i < data.n; i += 16)
-		put_hex_line(t, bytes_slice(data, i, 16), i);
+	for (size_t i = 0; i < data.n; i += 16) {
+		text_indent(t, "");
+		text_hex_row(t, bytes_slice(data, i, 16), i, 6);
+	}
 	return shown;
 }
 
 /* How much of a body is missing, as far as it can be told: 0 is "some". */
 static void put_more(struct text *t, uint64_t bytes)
 {
-	indent(t, "… ");
+	text_indent(t, "… ");
 	if (bytes) {
 		put_u64(&t->w, bytes);
 		put_str(&t->w, " more bytes\n");
@@ -326,13 +328,13 @@ static void put_body(struct text *t, const struct message *m)
 	if (!t->o->body || m->body_bytes == 0 || m->messages)
 		return;
 	if (hides_bodies(t->o)) {
-		indent(t, "| (hidden)\n");
+		text_indent(t, "| (hidden)\n");
 		return;
 	}
 	view_body_init(&body, m, t->o->body_max ? t->o->body_max : VIEW_BODY_MAX);
 	decoded = body.data.p != m->body.p;
 	if (body.coded) {
-		indent(t, "| ");
+		text_indent(t, "| ");
 		put_str(&t->w, "(its content coding cannot be undone)\n");
 	}
 	shown = put_block(t, body.data, body.cut);
@@ -343,7 +345,7 @@ static void put_body(struct text *t, const struct message *m)
 
 static void put_request_line(struct text *t, const struct exchange *x)
 {
-	indent(t, "> ");
+	text_indent(t, "> ");
 	text_paint(t, PAINT_BOLD);
 	put_escaped(&t->w, x->method);
 	put_char(&t->w, ' ');
@@ -356,7 +358,7 @@ static void put_request_line(struct text *t, const struct exchange *x)
 
 static void put_status_line(struct text *t, const struct exchange *x)
 {
-	indent(t, "< ");
+	text_indent(t, "< ");
 	text_paint(t, PAINT_BOLD);
 	put_str(&t->w, "HTTP/");
 	put_http_version(&t->w, x);
@@ -384,7 +386,7 @@ static void put_one(struct text *t, const struct exchange *x, const struct messa
 			put_status_line(t, x);
 		put_headers(t, mark, m->headers, m->header_count);
 		if (m->headers_cut) {
-			indent(t, mark);
+			text_indent(t, mark);
 			put_str(&t->w, "… more headers\n");
 		}
 	}
@@ -420,6 +422,21 @@ static bool fits_in_line(const struct view_body *v)
 	       view_is_text(&text, false);
 }
 
+/* A message of gRPC as the fields of Protocol Buffers that it has, when it reads as such. */
+static bool put_fields(struct text *t, const struct flow_message *m, const struct view_body *v)
+{
+	struct buf fields = buf_init(VIEW_BODY_MAX);
+	bool shown = m->proto == PROTO_GRPC && !v->cut && !v->coded &&
+		     protobuf_explain(v->data, &fields) && fields.n;
+
+	if (shown) {
+		put_str(&t->w, ":\n");
+		(void)put_block(t, buf_bytes(&fields), true);
+	}
+	buf_fini(&fields);
+	return shown;
+}
+
 static void put_content(struct text *t, const struct flow_message *m)
 {
 	struct view_body v;
@@ -430,6 +447,8 @@ static void put_content(struct text *t, const struct flow_message *m)
 		put_str(&t->w, " (which cannot be undone)");
 	if (m->opcode == 8 && v.data.n > 1 && !v.cut) {
 		put_close(t, v.data);
+	} else if (put_fields(t, m, &v)) {
+		/* What a schema would call them is not known. */
 	} else if (fits_in_line(&v)) {
 		put_str(&t->w, ": ");
 		put_line(t, v.data);
