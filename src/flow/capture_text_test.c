@@ -104,7 +104,7 @@ static void exchanges_and_connections_have_aligned_lines(void **state)
 		"120 45.6k   27ms complete  www.example.org TLS_AES_128_GCM_SHA256 x25519 "
 		"curl[4711] → nginx[80]\n"
 		"12:34:56.150      u1 192.0.2.1:40100       → 198.51.100.34:443     -   -          "
-		"120 45.6k   0.0ms open      bytes\n");
+		"120 45.6k  0.0ms open      bytes\n");
 }
 
 static void what_stays_dark_says_why(void **state)
@@ -119,7 +119,7 @@ static void what_stays_dark_says_why(void **state)
 	kit_capture_end(&k, 3, END_RESET, false);
 	assert_shows(
 		&k, "12:34:56.123       3 192.0.2.1:40100       → 198.51.100.34:443     -   -      "
-		    "    120 45.6k   0.0ms reset     (no sni) [begun before the capture] alert: "
+		    "    120 45.6k  0.0ms reset     (no sni) [begun before the capture] alert: "
 		    "unknown_ca  partly: no secret for this \\x1b client random\n");
 }
 
