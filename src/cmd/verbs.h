@@ -6,8 +6,8 @@
 #include "cmd/args.h"
 
 extern const struct args_option env_options[], exec_options[], browser_options[], trust_options[],
-	flows_options[];
-extern const char *const trust_actions[];
+	flows_options[], secrets_options[];
+extern const char *const trust_actions[], *const secrets_actions[];
 int env_verb(const struct args_verb *verb, void *args);
 int exec_verb(const struct args_verb *verb, void *args);
 int browser_verb(const struct args_verb *verb, void *args);
@@ -15,6 +15,7 @@ int trust_verb(const struct args_verb *verb, void *args);
 int flows_verb(const struct args_verb *verb, void *args);
 int demo_verb(const struct args_verb *verb, void *args);
 int doctor_verb(const struct args_verb *verb, void *args);
+int secrets_verb(const struct args_verb *verb, void *args);
 
 /* Prints the sentence; returns the status that goes with it. */
 int verb_fail(const struct err *e);

@@ -113,7 +113,8 @@ static enum capture_outcome begin(struct capture *c, struct capture_step *step,
 	c->format = CAPTURE_PCAP;
 	*item = (struct capture_item){ .kind = CAPTURE_HEADER,
 				       .raw = bytes_slice(step->in, 0, PCAP_HEADER_SIZE),
-				       .big_endian = c->big_endian };
+				       .big_endian = c->big_endian,
+				       .u.interface.link = c->link };
 	capture_step_over(c, step, PCAP_HEADER_SIZE);
 	return CAPTURE_ITEM;
 }

@@ -17,7 +17,8 @@
 enum capture_format { CAPTURE_UNKNOWN, CAPTURE_PCAP, CAPTURE_PCAPNG };
 
 enum capture_kind {
-	CAPTURE_HEADER,	    /* a section header of pcapng, begun anew; pcap's file header */
+	CAPTURE_HEADER, /* a section header of pcapng, begun anew; pcap's file header, interface is
+			       filled with its link */
 	CAPTURE_INTERFACE,  /* interface is filled */
 	CAPTURE_PACKET,	    /* packet is filled */
 	CAPTURE_SECRETS,    /* secrets is filled */

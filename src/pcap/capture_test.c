@@ -218,6 +218,7 @@ static void reads_pcap_in_either_order_and_resolution(void **state)
 		assert_int_equal(r.item.raw.n, 24);
 		assert_int_equal(r.item.big_endian, m.big);
 		assert_int_equal(capture_format(r.c), CAPTURE_PCAP);
+		assert_int_equal(r.item.u.interface.link, 276);
 		assert_packet(&r, 1, 1600000000000000000 + (nano ? 123456 : 123456000), "one");
 		assert_int_equal(r.item.u.packet.link, 276);
 		assert_int_equal(r.item.u.packet.wire_n, 13);
