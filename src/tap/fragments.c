@@ -234,10 +234,9 @@ bool fragments_add(struct fragments *f, const struct packet_fragment *part, stru
 		   struct packet_fragment *whole)
 {
 	size_t end = part->offset + part->payload.n + part->missing;
+	AUTO(mem_freep) uint8_t *last = STEAL(f->last); /* part may lie in it */
 	struct datagram *d;
 
-	mem_free(f->last);
-	f->last = NULL;
 	drop_old(f, at);
 	d = datagram_get(f, part, at);
 	if (!d || !fits(d, part, end) || !grow(f, d, end)) {

@@ -2,12 +2,17 @@
  * numbered flow each segment belongs and who its client is. One front for a capture, so that flows
  * have the same numbers however many engines share the rest of the work.
  *
- * TCP flows are numbered from 1 by their first packet, UDP flows likewise (FLOW_UDP). The client is
- * who sends SYN, or gets SYN and ACK; without those, who sends a ClientHello or gets a ServerHello,
- * else who has the port that looks less like a service's. A SYN with another sequence number on the
- * same addresses and ports begins a new flow, and so does one on a flow that was never seen to
- * open. Flows that ended, or were silent for long, or are the oldest when there are too many, are
- * let go. */
+ * TCP flows are numbered from 1 by their first packet, UDP flows likewise (FLOW_UDP). A flow is what
+ * has the same addresses, ports and protocol, whatever link or tunnel it came through: the same packet
+ * captured twice is twice in the same flow. The client is who sends SYN, or gets SYN and ACK; without
+ * those, who sends a request or gets the answer to one (TLS, HTTP), else who has the port that looks
+ * less like a service's. A SYN with another sequence number on the same addresses and ports begins a
+ * new flow, and so does one on a flow that was never seen to open.
+ *
+ * A flow is over when it is reset or both sides said FIN and had it acknowledged, and then was silent
+ * for FRONT_LINGER_NS and FRONT_LINGER_PACKETS (a capture may hold packets late); when it was silent
+ * for long; or when it is the most silent of too many. What comes late of a flow that ended is left
+ * out, and is no new flow. */
 #ifndef TAP_FRONT_H
 #define TAP_FRONT_H
 
@@ -15,11 +20,15 @@
 #include "tap/at.h"
 #include "wire/packet.h"
 
+#define FRONT_LINGER_NS (200 * INT64_C(1000000))
+#define FRONT_LINGER_PACKETS 128
+#define FRONT_UDP_IDLE_NS (300 * INT64_C(1000000000))
+
 struct tap_segment {
 	uint64_t flow;
 	enum flow_dir dir;
 	bool first; /* of its flow: client and server are filled */
-	bool over;  /* no more will come of this flow; there is no segment */
+	bool over;  /* no more will come of this flow; flow and at (now) are all there is */
 	struct addr client, server;
 	struct tap_at at;
 	uint32_t seq, ack;
@@ -34,12 +43,13 @@ struct front;
 struct front_options {
 	size_t max_flows;	    /* open at a time; 0: 65,536 */
 	size_t max_fragment_memory; /* 0: 16 MiB */
-	int64_t idle_ns;	    /* flows silent for so long are let go; 0: one hour */
+	int64_t idle_ns;	    /* TCP flows silent for so long are let go; 0: one hour */
 };
 
 struct front_stats {
 	uint64_t packets, segments, other, cut, bad;
 	uint64_t fragments_dropped; /* of datagrams that never became whole */
+	uint64_t late;		    /* segments of flows that were over */
 	uint64_t link_unknown;	    /* packets of a link type that is not read */
 	uint64_t tcp_flows, udp_flows;
 };
