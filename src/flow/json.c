@@ -78,20 +78,40 @@ static void put_begin(struct put *w, const char *type, int64_t wall_ns, uint64_t
 	put_open(w, "time", '"');
 	put_time(w, wall_ns);
 	put_char(w, '"');
-	put_number(w, "flow", flow);
+	put_key(w, "flow");
+	put_str(w, flow & FLOW_UDP ? "\"" : "");
+	put_flow(w, flow);
+	put_str(w, flow & FLOW_UDP ? "\"" : "");
+}
+
+/* Of captures: there exchanges have no running number. */
+static void put_id(struct put *w, uint64_t flow, uint64_t index)
+{
+	put_open(w, "id", '"');
+	put_exchange_name(w, flow, index);
+	put_char(w, '"');
+}
+
+static void put_end_point(struct put *w, const char *name, const struct addr *a,
+			  struct bytes process, int64_t pid)
+{
+	if (a->family == ADDR_NONE && process.n == 0)
+		return;
+	put_open(w, name, '{');
+	put_endpoint(w, "addr", a);
+	put_text(w, "process", process);
+	if (pid > 0)
+		put_number(w, "pid", (uint64_t)pid);
+	put_char(w, '}');
 }
 
 static void put_who(struct put *w, const struct flow_info *f)
 {
 	put_word(w, "way", flow_way_text(f->way));
-	if (f->client.family != ADDR_NONE || f->process.n) {
-		put_open(w, "client", '{');
-		put_endpoint(w, "addr", &f->client);
-		put_text(w, "process", f->process);
-		if (f->pid > 0)
-			put_number(w, "pid", (uint64_t)f->pid);
-		put_char(w, '}');
-	}
+	put_end_point(w, "client", &f->client, f->process, f->pid);
+	if (f->way == WAY_CAPTURE)
+		put_end_point(w, "server", &f->local, f->capture.server_process,
+			      f->capture.server_pid);
 	if (f->target_host.n) {
 		put_open(w, "target", '"');
 		put_target(w, f, VIEW_JSON);
@@ -139,6 +159,7 @@ static void put_tls(struct put *w, const struct flow_info *f)
 		return;
 	put_open(w, "tls", '{');
 	put_text(w, "sni", f->sni);
+	put_text(w, "inner_sni", f->capture.inner_sni);
 	put_text(w, "ja4", f->ja4);
 	if (leg_is_known(client)) {
 		put_open(w, "client", '{');
@@ -250,7 +271,12 @@ int exchange_json(struct buf *out, const struct json_options *o, const struct fl
 
 	put_begin(&w, "exchange", x->wall_ns, x->flow);
 	put_number(&w, "stream", x->stream);
-	put_number(&w, "n", x->n);
+	if (f->way == WAY_CAPTURE)
+		put_id(&w, x->flow, x->index);
+	else
+		put_number(&w, "n", x->n);
+	if (x->first_packet)
+		put_number(&w, "packet", x->first_packet);
 	put_who(&w, f);
 	put_tls(&w, f);
 	put_http(&w, x, o);
@@ -264,6 +290,33 @@ int exchange_json(struct buf *out, const struct json_options *o, const struct fl
 	return put_end(&w);
 }
 
+/* What only captures know of a connection. */
+static void put_capture(struct put *w, const struct flow_info *f)
+{
+	const struct capture_info *c = &f->capture;
+
+	put_word(w, "state", flow_state_text(f));
+	put_flag(w, "encrypted", c->encrypted);
+	if (c->darks == 0) {
+		put_flag(w, "decrypted", true);
+	} else {
+		put_open(w, "decrypted", '{');
+		put_word(w, "why", dark_why_text(c->why));
+		put_text(w, "reason", f->dark);
+		put_mark(w, "partly", strcmp(flow_sight_text(f), "partly") == 0);
+		put_char(w, '}');
+	}
+	put_number(w, "packets", c->packets);
+	if (c->first_packet) {
+		put_number(w, "first_packet", c->first_packet);
+		put_number(w, "last_packet", c->last_packet);
+	}
+	put_mark(w, "late", c->mid);
+	if (c->notes)
+		put_number(w, "notes", c->notes);
+	put_text(w, "note", c->note);
+}
+
 int flow_json(struct buf *out, const struct json_options *o, const struct flow_info *f,
 	      struct err *e)
 {
@@ -273,7 +326,8 @@ int flow_json(struct buf *out, const struct json_options *o, const struct flow_i
 	(void)o;
 	put_begin(&w, "connection", f->start_wall_ns, f->flow);
 	put_who(&w, f);
-	put_word(&w, "action", flow_action_text(f->action));
+	if (f->way != WAY_CAPTURE)
+		put_word(&w, "action", flow_action_text(f->action));
 	put_word(&w, "proto", flow_proto_text(f->proto));
 	put_tls(&w, f);
 	put_number(&w, "exchanges", f->exchanges);
@@ -288,7 +342,10 @@ int flow_json(struct buf *out, const struct json_options *o, const struct flow_i
 		put_word(&w, "side", f->side == LEG_CLIENT ? "client" : "server");
 	}
 	put_text(&w, "reason", view_reason(f, reason, sizeof(reason)));
-	put_text(&w, "dark", f->dark);
+	if (f->way == WAY_CAPTURE)
+		put_capture(&w, f);
+	else
+		put_text(&w, "dark", f->dark);
 	if (f->gap_bytes)
 		put_number(&w, "gap_bytes", f->gap_bytes);
 	put_str(&w, "}\n");
@@ -302,7 +359,9 @@ int message_json(struct buf *out, const struct json_options *o, const struct flo
 	struct view_body v;
 
 	put_begin(&w, "message", m->wall_ns, f->flow);
-	if (m->n)
+	if (m->index && f->way == WAY_CAPTURE)
+		put_id(&w, f->flow, m->index);
+	else if (m->n)
 		put_number(&w, "n", m->n);
 	put_word(&w, "proto", flow_proto_text(m->proto));
 	put_word(&w, "direction", m->dir == DIR_UP ? "up" : "down");

@@ -391,6 +391,86 @@ static int finish(void **state)
 	return 0;
 }
 
+static void a_captured_connection_says_whether_it_was_decrypted(void **state)
+{
+	struct kit k = kit_new((struct json_options){ 0 });
+	json_t *line;
+
+	(void)state;
+	kit_capture(&k, 12);
+	kit_tcp_open(&k, 12);
+	kit_hello(&k, 12, "www.example.org");
+	kit_agreed(&k, 12, "h2");
+	kit_process(&k, 12, DIR_UP, 4711, "curl");
+	kit_process(&k, 12, DIR_DOWN, 80, "nginx");
+	kit_note(&k, 12, "odd");
+	kit_capture_end(&k, 12, END_CLEAN, false);
+	line = take_line();
+	assert_int_equal(json_integer_value(json_object_get(line, "flow")), 12);
+	assert_null(json_object_get(line, "action"));
+	assert_string_equal(text_at(line, "server.addr"), "198.51.100.34:443");
+	assert_string_equal(text_at(line, "server.process"), "nginx");
+	assert_string_equal(text_at(line, "client.process"), "curl");
+	assert_string_equal(text_at(line, "state"), "complete");
+	assert_string_equal(text_at(line, "note"), "odd");
+	assert_true(json_is_true(json_object_get(line, "encrypted")));
+	assert_true(json_is_true(json_object_get(line, "decrypted")));
+	assert_int_equal(json_integer_value(json_object_get(line, "packets")), 9);
+	assert_int_equal(json_integer_value(json_object_get(line, "first_packet")), 1);
+	assert_null(json_object_get(line, "late"));
+	json_decref(line);
+	tracker_free(k.tracker);
+}
+
+static void a_captured_connection_that_stays_dark_says_why(void **state)
+{
+	struct kit k = kit_new((struct json_options){ 0 });
+	json_t *line;
+
+	(void)state;
+	kit_capture(&k, FLOW_UDP | 7);
+	kit_dark(&k, FLOW_UDP | 7, DARK_QUIC, "QUIC is not decrypted yet");
+	kit_capture_end(&k, FLOW_UDP | 7, END_CLEAN, true);
+	line = take_line();
+	assert_string_equal(text_at(line, "flow"), "u7");
+	assert_string_equal(text_at(line, "state"), "open");
+	assert_string_equal(text_at(line, "decrypted.why"), "quic");
+	assert_string_equal(text_at(line, "decrypted.reason"), "QUIC is not decrypted yet");
+	assert_null(json_object_get(line, "dark"));
+	json_decref(line);
+	tracker_free(k.tracker);
+}
+
+static void exchanges_and_messages_of_captures_have_an_id(void **state)
+{
+	struct kit k = kit_new((struct json_options){ 0 });
+	struct ev_body_chunk chunk = { .proto = PROTO_GRPC,
+				       .data = bytes_str("hello"),
+				       .message_end = true };
+	json_t *line;
+
+	(void)state;
+	kit_capture(&k, 12);
+	kit_get(&k, 12, 1, "/a");
+	kit_request(&k, 12, 3,
+		    &(struct kit_request){ .proto = PROTO_GRPC,
+					   .method = "POST",
+					   .authority = "a",
+					   .path = "/S/M" });
+	kit_chunk(&k, 12, 3, DIR_UP, &chunk);
+	line = take_line();
+	assert_string_equal(text_at(line, "id"), "12.1");
+	assert_null(json_object_get(line, "n"));
+	assert_int_equal(json_integer_value(json_object_get(line, "packet")), 1);
+	json_decref(line);
+	line = take_line();
+	assert_string_equal(text_at(line, "type"), "message");
+	assert_string_equal(text_at(line, "id"), "12.2");
+	assert_null(json_object_get(line, "n"));
+	json_decref(line);
+	tracker_free(k.tracker);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +484,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(bodies_that_were_asked_for_by_name_are_not_masked),
 		cmocka_unit_test(bodies_are_text_or_base64_and_decoded),
 		cmocka_unit_test(a_full_buffer_or_missing_memory_writes_no_part_of_a_line),
+		cmocka_unit_test(a_captured_connection_says_whether_it_was_decrypted),
+		cmocka_unit_test(a_captured_connection_that_stays_dark_says_why),
+		cmocka_unit_test(exchanges_and_messages_of_captures_have_an_id),
 	};
 
 	schema = argc == 2 ? json_load_file(argv[1], 0, NULL) : NULL;

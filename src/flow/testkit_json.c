@@ -101,11 +101,21 @@ static const char *check(const struct check *c, const json_t *schema, const json
 	const json_t *list = json_object_get(schema, "enum");
 	const json_t *minimum = json_object_get(schema, "minimum");
 	const json_t *items = json_object_get(schema, "items");
+	const json_t *any = json_object_get(schema, "anyOf"), *choice;
+	size_t i;
 
 	if (ref && strncmp(ref, "#/$defs/", 8) == 0) {
 		const json_t *there = json_object_get(json_object_get(c->root, "$defs"), ref + 8);
 
 		return there ? check(c, there, value, path) : fault(c, ref, "leads nowhere");
+	}
+	if (any) {
+		json_array_foreach(any, i, choice)
+		{
+			if (!check(c, choice, value, path))
+				return NULL;
+		}
+		return fault(c, path, "fits none of what it may be");
 	}
 	if (type && !is_type(value, type))
 		return fault(c, path, type);

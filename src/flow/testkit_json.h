@@ -1,5 +1,6 @@
 /* JSON checked against what was promised: a small part of JSON Schema (type, properties, required,
- * additionalProperties: false, items, enum, const, minimum, $ref into $defs), and HAR 1.2's rules.
+ * additionalProperties: false, items, enum, const, minimum, anyOf, $ref into
+ * $defs), and HAR 1.2's rules.
  * For tests and the fuzz target. */
 #ifndef FLOW_TESTKIT_JSON_H
 #define FLOW_TESTKIT_JSON_H
