@@ -11,7 +11,7 @@ import pytest
 
 from harness import oriel
 
-ACTIONS = {'trust': ['install', 'remove', 'status'], 'completion': ['bash', 'zsh', 'fish']}
+ACTIONS = {'trust': ['install', 'remove', 'status'], 'secrets': ['add', 'list', 'drop'], 'completion': ['bash', 'zsh', 'fish']}
 
 
 def script(shell):

@@ -32,7 +32,7 @@ static enum kind kind_of(const char *value)
 
 static bool takes_files(const struct args_verb *v)
 {
-	return v->operands && strstr(v->operands, ".yaml");
+	return v->operands && (strstr(v->operands, ".yaml") || strstr(v->operands, "FILE"));
 }
 
 static bool takes_program(const struct args_verb *v)
@@ -297,12 +297,26 @@ static int fish_option(const struct args_verb *v, const struct args_option *o, s
 	return fish_text(o->help, out, e);
 }
 
+/* Where the first operand is an action, files come behind it. */
+static int fish_files(const struct args_verb *v, struct buf *out, struct err *e)
+{
+	if (!v->actions)
+		return fish_behind(v->name, out, e) < 0 ? -1 : add(out, " -F\n", e);
+	if (buf_printf(out, e,
+		       "complete -c oriel -n '__fish_seen_subcommand_from %s; and "
+		       "__fish_seen_subcommand_from ",
+		       v->name) < 0 ||
+	    actions(v, out, e) < 0)
+		return -1;
+	return add(out, "' -F\n", e);
+}
+
 static int fish_operands(const struct args_verb *v, struct buf *out, struct err *e)
 {
 	if (v->actions && (fish_behind(v->name, out, e) < 0 || add(out, " -a '", e) < 0 ||
 			   actions(v, out, e) < 0 || add(out, "'\n", e) < 0))
 		return -1;
-	if (takes_files(v) && (fish_behind(v->name, out, e) < 0 || add(out, " -F\n", e) < 0))
+	if (takes_files(v) && fish_files(v, out, e) < 0)
 		return -1;
 	if (takes_program(v) &&
 	    (fish_behind(v->name, out, e) < 0 ||
