@@ -60,14 +60,14 @@ static void seal(struct sample *s, size_t n)
 	static uint8_t text[16384 + 1];
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	uint8_t key[32];
-	const struct hkdf_label labels[] = { { "key", { 0 } }, { "iv", { 0 } } };
+	const struct hkdf_label labels[] = { { cipher_info(s->suite->cipher)->key_n, "key", { 0 } },
+					     { 12, "iv", { 0 } } };
 	const struct bytes from = bytes_of(secret, digest_size(s->suite->prf));
 	int got;
 
 	text[n] = 23;
-	if (hkdf_expand_label(s->suite->prf, from, &labels[0], key,
-			      cipher_info(s->suite->cipher)->key_n, NULL) < 0 ||
-	    hkdf_expand_label(s->suite->prf, from, &labels[1], s->iv, 12, NULL) < 0)
+	if (hkdf_expand_label(s->suite->prf, from, &labels[0], key, NULL) < 0 ||
+	    hkdf_expand_label(s->suite->prf, from, &labels[1], s->iv, NULL) < 0)
 		die("no keys");
 	memcpy(s->head, (uint8_t[]){ 23, 3, 3, (uint8_t)((n + 17) >> 8), (uint8_t)(n + 17) }, 5);
 	EVP_EncryptInit_ex(ctx, s->method, NULL, key, s->iv);
@@ -147,12 +147,12 @@ static void make_keys_12(void *ctx, uint64_t number)
 static void expand(void *ctx, uint64_t number)
 {
 	const struct sample *s = ctx;
-	const struct hkdf_label label = { "key", { 0 } };
+	const struct hkdf_label label = { 16, "key", { 0 } };
 	uint8_t out[16];
 
 	(void)number;
 	if (hkdf_expand_label(s->suite->prf, bytes_of(secret, digest_size(s->suite->prf)), &label,
-			      out, sizeof(out), NULL) < 0)
+			      out, NULL) < 0)
 		die("no expand-label");
 }
 

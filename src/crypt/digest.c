@@ -135,11 +135,11 @@ static bool hmac(enum digest d, const struct pads *p, const struct bytes *parts,
 	return ok;
 }
 
-int hmac_of(enum digest d, struct bytes key, const struct bytes *parts, size_t count, uint8_t *out,
-	    struct err *e)
+int hmac_of(enum digest d, const struct hmac_input *in, uint8_t *out, struct err *e)
 {
 	struct pads p;
-	bool ok = count <= HMAC_PARTS && pads_make(d, key, &p) && hmac(d, &p, parts, count, out);
+	bool ok = in->count <= HMAC_PARTS && pads_make(d, in->key, &p) &&
+		  hmac(d, &p, in->parts, in->count, out);
 
 	mem_wipe(&p, sizeof(p));
 	return ok ? 0 : failed(d, e);
@@ -148,7 +148,9 @@ int hmac_of(enum digest d, struct bytes key, const struct bytes *parts, size_t c
 int hkdf_extract(enum digest d, struct bytes salt, struct bytes ikm, uint8_t *out, struct err *e)
 {
 	/* An absent salt is a block of zeros, which is what an empty HMAC key is, too. */
-	return hmac_of(d, salt, &ikm, 1, out, e);
+	const struct hmac_input in = { salt, &ikm, 1 };
+
+	return hmac_of(d, &in, out, e);
 }
 
 static size_t put(uint8_t *out, size_t at, struct bytes b)
@@ -179,7 +181,7 @@ static bool expand(enum digest d, struct bytes secret, struct bytes info, uint8_
 }
 
 int hkdf_expand_label(enum digest d, struct bytes secret, const struct hkdf_label *label,
-		      uint8_t *out, size_t n, struct err *e)
+		      uint8_t *out, struct err *e)
 {
 	const struct bytes prefix = bytes_str("tls13 "), name = bytes_str(label->label);
 	uint8_t info[2 + 1 + 255 + 1 + 255];
@@ -189,14 +191,14 @@ int hkdf_expand_label(enum digest d, struct bytes secret, const struct hkdf_labe
 		return FAIL(e, CRYPTO,
 			    "a label of %zu bytes with a context of %zu: at most 249 and 255",
 			    name.n, label->context.n);
-	info[at++] = (uint8_t)(n >> 8);
-	info[at++] = (uint8_t)n;
+	info[at++] = (uint8_t)(label->n >> 8);
+	info[at++] = (uint8_t)label->n;
 	info[at++] = (uint8_t)(prefix.n + name.n);
 	at = put(info, at, prefix);
 	at = put(info, at, name);
 	info[at++] = (uint8_t)label->context.n;
 	at = put(info, at, label->context);
-	return expand(d, secret, bytes_of(info, at), out, n) ? 0 : failed(d, e);
+	return expand(d, secret, bytes_of(info, at), out, label->n) ? 0 : failed(d, e);
 }
 
 /* P_hash (RFC 5246, 5), exclusive-ored onto out. */

@@ -24,19 +24,24 @@ const char *digest_name(enum digest d); /* "SHA-256"; "none" */
 int digest_of(enum digest d, const struct bytes *parts, size_t count, uint8_t *out,
 	      struct err *e) MUST_CHECK;
 /* RFC 2104, of at most 8 parts. */
-int hmac_of(enum digest d, struct bytes key, const struct bytes *parts, size_t count, uint8_t *out,
-	    struct err *e) MUST_CHECK;
+struct hmac_input {
+	struct bytes key;
+	const struct bytes *parts;
+	size_t count;
+};
+int hmac_of(enum digest d, const struct hmac_input *in, uint8_t *out, struct err *e) MUST_CHECK;
 
 /* RFC 5869, 2.2. */
 int hkdf_extract(enum digest d, struct bytes salt, struct bytes ikm, uint8_t *out,
 		 struct err *e) MUST_CHECK;
+/* RFC 8446, 7.1: HKDF-Expand-Label. */
 struct hkdf_label {
+	size_t n;	   /* bytes that are wanted, at most 255 * digest_size */
 	const char *label; /* without "tls13 " */
 	struct bytes context;
 };
-/* RFC 8446, 7.1: HKDF-Expand-Label, n bytes into out (n at most 255 * digest_size). */
 int hkdf_expand_label(enum digest d, struct bytes secret, const struct hkdf_label *label,
-		      uint8_t *out, size_t n, struct err *e) MUST_CHECK;
+		      uint8_t *out, struct err *e) MUST_CHECK;
 
 /* The PRF of TLS 1.2 (RFC 5246, 5) with d, or of TLS 1.0 and 1.1 (RFC 2246, 5) with DIGEST_NONE. */
 struct prf_input {

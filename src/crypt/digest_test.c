@@ -30,15 +30,23 @@ static void knows_the_hmacs_of_rfc_4231(void **state)
 	uint8_t out[DIGEST_MAX], key[131];
 
 	(void)state;
-	assert_int_equal(hmac_of(DIGEST_SHA256, bytes_str("Jefe"), parts, 3, out, NULL), 0);
+	assert_int_equal(hmac_of(DIGEST_SHA256, &(struct hmac_input){ bytes_str("Jefe"), parts, 3 },
+				 out, NULL),
+			 0);
 	assert_hex(out, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-	assert_int_equal(hmac_of(DIGEST_SHA384, bytes_str("Jefe"), parts, 3, out, NULL), 0);
+	assert_int_equal(hmac_of(DIGEST_SHA384, &(struct hmac_input){ bytes_str("Jefe"), parts, 3 },
+				 out, NULL),
+			 0);
 	assert_hex(out, "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e"
 			"8e2240ca5e69e2c78b3239ecfab21649");
 	memset(key, 0xaa, sizeof(key));
-	assert_int_equal(hmac_of(DIGEST_SHA256, bytes_of(key, 131), &text, 1, out, NULL), 0);
+	assert_int_equal(hmac_of(DIGEST_SHA256,
+				 &(struct hmac_input){ bytes_of(key, 131), &text, 1 }, out, NULL),
+			 0);
 	assert_hex(out, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
-	assert_int_equal(hmac_of(DIGEST_SHA512, bytes_of(key, 131), &text, 1, out, NULL), 0);
+	assert_int_equal(hmac_of(DIGEST_SHA512,
+				 &(struct hmac_input){ bytes_of(key, 131), &text, 1 }, out, NULL),
+			 0);
 	assert_hex(out, "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f352"
 			"6b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598");
 }
@@ -50,9 +58,13 @@ static void knows_the_hmacs_of_rfc_2202(void **state)
 	uint8_t out[DIGEST_MAX];
 
 	(void)state;
-	assert_int_equal(hmac_of(DIGEST_MD5, bytes_str("Jefe"), &text, 1, out, NULL), 0);
+	assert_int_equal(hmac_of(DIGEST_MD5, &(struct hmac_input){ bytes_str("Jefe"), &text, 1 },
+				 out, NULL),
+			 0);
 	assert_hex(out, "750c783e6ab0b503eaa86e310a5db738");
-	assert_int_equal(hmac_of(DIGEST_SHA1, bytes_str("Jefe"), &text, 1, out, NULL), 0);
+	assert_int_equal(hmac_of(DIGEST_SHA1, &(struct hmac_input){ bytes_str("Jefe"), &text, 1 },
+				 out, NULL),
+			 0);
 	assert_hex(out, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
 }
 
@@ -68,7 +80,10 @@ static void agrees_with_libcryptos_hmac_for_keys_of_every_length(void **state)
 	test_fill(text, sizeof(text), 2);
 	for (enum digest d = DIGEST_MD5; d < DIGEST_COUNT; d++)
 		for (size_t k = 0; k <= sizeof(key); k++) {
-			assert_int_equal(hmac_of(d, bytes_of(key, k), &part, 1, ours, NULL), 0);
+			assert_int_equal(hmac_of(d,
+						 &(struct hmac_input){ bytes_of(key, k), &part, 1 },
+						 ours, NULL),
+					 0);
 			assert_non_null(EVP_Q_mac(NULL, "HMAC", NULL, names[d], NULL, key, k, text,
 						  sizeof(text), theirs, sizeof(theirs), &n));
 			assert_int_equal(n, digest_size(d));
@@ -96,10 +111,10 @@ static void expand_label(const char *secret, const char *label, struct bytes con
 			 const char *want)
 {
 	struct test_bytes s = test_hex(secret);
-	const struct hkdf_label l = { label, context };
+	const struct hkdf_label l = { n, label, context };
 	uint8_t out[64];
 
-	assert_int_equal(hkdf_expand_label(DIGEST_SHA256, test_view(&s), &l, out, n, NULL), 0);
+	assert_int_equal(hkdf_expand_label(DIGEST_SHA256, test_view(&s), &l, out, NULL), 0);
 	assert_hex(out, want);
 }
 
@@ -127,7 +142,7 @@ static void expands_labels_as_rfc_8448_shows(void **state)
 static void expands_to_every_length_as_libcrypto_does(void **state)
 {
 	static const uint8_t secret[48] = { 1, 2, 3 };
-	const struct hkdf_label label = { "traffic upd", bytes_str("context") };
+	struct hkdf_label label = { 0, "traffic upd", bytes_str("context") };
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
 	uint8_t ours[255 * 48], theirs[255 * 48];
@@ -138,6 +153,7 @@ static void expands_to_every_length_as_libcrypto_does(void **state)
 		uint8_t info[64] = { (uint8_t)(n >> 8), (uint8_t)n, 17 };
 		OSSL_PARAM params[5];
 
+		label.n = n;
 		memcpy(info + 3, "tls13 traffic upd\007context", 25);
 		params[0] = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
 		params[1] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
@@ -148,7 +164,7 @@ static void expands_to_every_length_as_libcrypto_does(void **state)
 		params[4] = OSSL_PARAM_construct_end();
 		assert_int_equal(EVP_KDF_derive(ctx, theirs, n, params), 1);
 		assert_int_equal(hkdf_expand_label(DIGEST_SHA384, bytes_of(secret, sizeof(secret)),
-						   &label, ours, n, NULL),
+						   &label, ours, NULL),
 				 0);
 		assert_memory_equal(ours, theirs, n);
 		EVP_KDF_CTX_free(ctx);
@@ -160,23 +176,21 @@ static void refuses_what_cannot_be_expanded(void **state)
 {
 	static uint8_t out[255 * 32 + 1];
 	char long_label[251];
-	const struct hkdf_label label = { "key", { 0 } }, too_long = { long_label, { 0 } };
+	struct hkdf_label label = { 255 * 32, "key", { 0 } };
+	const struct hkdf_label too_long = { 16, long_label, { 0 } };
 	struct err e;
 
 	(void)state;
 	memset(long_label, 'x', 250);
 	long_label[250] = '\0';
-	assert_int_equal(hkdf_expand_label(DIGEST_SHA256, bytes_str("s"), &label, out, 255 * 32,
-					   &e),
-			 0);
-	assert_int_equal(hkdf_expand_label(DIGEST_SHA256, bytes_str("s"), &label, out, sizeof(out),
-					   &e),
-			 -1);
+	assert_int_equal(hkdf_expand_label(DIGEST_SHA256, bytes_str("s"), &label, out, &e), 0);
+	assert_int_equal(hkdf_expand_label(DIGEST_NONE, bytes_str("s"), &label, out, &e), -1);
 	assert_int_equal(e.code, ERR_CRYPTO);
-	assert_int_equal(hkdf_expand_label(DIGEST_SHA256, bytes_str("s"), &too_long, out, 16, &e),
-			 -1);
+	label.n = sizeof(out);
+	assert_int_equal(hkdf_expand_label(DIGEST_SHA256, bytes_str("s"), &label, out, &e), -1);
 	assert_int_equal(e.code, ERR_CRYPTO);
-	assert_int_equal(hkdf_expand_label(DIGEST_NONE, bytes_str("s"), &label, out, 16, &e), -1);
+	assert_int_equal(hkdf_expand_label(DIGEST_SHA256, bytes_str("s"), &too_long, out, &e), -1);
+	assert_int_equal(e.code, ERR_CRYPTO);
 	assert_int_equal(digest_of(DIGEST_NONE, NULL, 0, out, &e), -1);
 	assert_int_equal(e.code, ERR_CRYPTO);
 }

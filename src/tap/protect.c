@@ -83,8 +83,9 @@ bool protect_mac_fits(const struct protect *p, uint64_t seq, const struct record
 		numbered[8] = r->type;
 		made = mac_ssl3(p, heads, content, mac);
 	} else {
-		made = hmac_of(p->suite->mac, secret_bytes(&p->mac_key), parts, ARRAY_LEN(parts),
-			       mac, NULL) == 0;
+		const struct hmac_input in = { secret_bytes(&p->mac_key), parts, ARRAY_LEN(parts) };
+
+		made = hmac_of(p->suite->mac, &in, mac, NULL) == 0;
 	}
 	return made && got.n == p->mac_n && secret_equal(bytes_of(mac, p->mac_n), got);
 }

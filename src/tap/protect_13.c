@@ -26,12 +26,12 @@ static bool open_integrity(struct protect *p, uint64_t seq, const struct record 
 	uint8_t nonce[NONCE_MAX], head[RECORD_HEADER_SIZE] = { r->type }, mac[DIGEST_MAX];
 	const struct bytes parts[] = { bytes_of(nonce, p->iv.n), bytes_of(head, sizeof(head)),
 				       text };
+	const struct hmac_input in = { secret_bytes(&p->mac_key), parts, ARRAY_LEN(parts) };
 
 	protect_put_u16(head + 1, r->version);
 	protect_put_u16(head + 3, (uint16_t)r->body.n);
 	protect_nonce(secret_bytes(&p->iv), seq, nonce);
-	if (hmac_of(p->suite->mac, secret_bytes(&p->mac_key), parts, ARRAY_LEN(parts), mac, NULL) <
-		    0 ||
+	if (hmac_of(p->suite->mac, &in, mac, NULL) < 0 ||
 	    !secret_equal(bytes_of(mac, p->mac_n), bytes_slice(r->body, text.n, p->mac_n)))
 		return false;
 	memcpy(out, text.p, text.n);
@@ -58,19 +58,20 @@ static bool open_13(struct protect *p, uint64_t seq, const struct record *r, uin
 
 static int make_keys(struct protect *p, struct bytes secret, struct err *e)
 {
-	static const struct hkdf_label key_label = { "key", { 0 } }, iv_label = { "iv", { 0 } };
 	const enum digest d = p->suite->prf;
 	const bool integrity = p->suite->cipher == CIPHER_NULL;
+	const size_t size = digest_size(d);
+	const struct hkdf_label labels[] = { { integrity ? size : p->info->key_n, "key", { 0 } },
+					     { integrity ? size : p->info->iv_n, "iv", { 0 } } };
 	uint8_t key[KEY_MAX];
-	const size_t key_n = integrity ? digest_size(d) : p->info->key_n;
+	const struct bytes key_bytes = bytes_of(key, labels[0].n);
 	int done = -1;
 
-	p->iv.n = integrity ? digest_size(d) : p->info->iv_n;
-	if (hkdf_expand_label(d, secret, &key_label, key, key_n, e) == 0 &&
-	    hkdf_expand_label(d, secret, &iv_label, p->iv.b, p->iv.n, e) == 0)
-		done = integrity
-			       ? secret_set(&p->mac_key, bytes_of(key, key_n), e)
-			       : cipher_new(p->suite->cipher, bytes_of(key, key_n), &p->cipher, e);
+	p->iv.n = labels[1].n;
+	if (hkdf_expand_label(d, secret, &labels[0], key, e) == 0 &&
+	    hkdf_expand_label(d, secret, &labels[1], p->iv.b, e) == 0)
+		done = integrity ? secret_set(&p->mac_key, key_bytes, e)
+				 : cipher_new(p->suite->cipher, key_bytes, &p->cipher, e);
 	mem_wipe(key, sizeof(key));
 	return done;
 }
@@ -107,13 +108,12 @@ int protect_new_13(const struct suite *suite, struct bytes secret, struct protec
 
 int protect_next_13(const struct protect *p, struct protect **out, struct err *e)
 {
-	static const struct hkdf_label label = { "traffic upd", { 0 } };
+	const struct hkdf_label label = { p->secret.n, "traffic upd", { 0 } };
 	AUTO(secret_wipe) struct secret next = { .n = p->secret.n };
 
 	if (p->secret.n == 0)
 		return FAIL(e, UNSUPPORTED, "only keys of TLS 1.3 have a next generation");
-	if (hkdf_expand_label(p->suite->prf, secret_bytes(&p->secret), &label, next.b, next.n, e) <
-	    0)
+	if (hkdf_expand_label(p->suite->prf, secret_bytes(&p->secret), &label, next.b, e) < 0)
 		return -1;
 	return protect_new_13(p->suite, secret_bytes(&next), out, e);
 }

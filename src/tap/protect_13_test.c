@@ -19,11 +19,10 @@ struct sealed {
 
 static void expand(const struct suite *s, const char *label, uint8_t *out, size_t n)
 {
-	const struct hkdf_label l = { label, { 0 } };
+	const struct hkdf_label l = { n, label, { 0 } };
+	const struct bytes from = bytes_of(secret, digest_size(s->prf));
 
-	assert_int_equal(hkdf_expand_label(s->prf, bytes_of(secret, digest_size(s->prf)), &l, out,
-					   n, NULL),
-			 0);
+	assert_int_equal(hkdf_expand_label(s->prf, from, &l, out, NULL), 0);
 }
 
 static void number_in(uint8_t *nonce, size_t n, uint64_t seq)

@@ -3,32 +3,31 @@
 
 #define EXPLICIT 8
 
-static bool open_with(struct protect *p, uint64_t seq, const struct record *r, struct bytes sealed,
-		      struct bytes nonce, uint8_t *out, size_t *n)
-{
-	uint8_t aad[13];
-	const struct aead_input in = { nonce, bytes_of(aad, sizeof(aad)), sealed };
+#define AAD_SIZE 13
 
+static void fill_aad(uint8_t aad[AAD_SIZE], uint64_t seq, const struct record *r, size_t text_n)
+{
 	protect_put_u64(aad, seq);
 	aad[8] = r->type;
 	protect_put_u16(aad + 9, r->version);
-	protect_put_u16(aad + 11, (uint16_t)(sealed.n - p->info->tag_n));
-	return aead_open(p->cipher, &in, out, n);
+	protect_put_u16(aad + 11, (uint16_t)text_n);
 }
 
 /* GCM and CCM: four bytes of the nonce are secret, eight stand before the text (RFC 5288, 3). */
 bool protect_open_aead_12(struct protect *p, uint64_t seq, const struct record *r, uint8_t *out,
 			  struct protect_opened *opened)
 {
-	uint8_t nonce[12];
+	uint8_t nonce[12], aad[AAD_SIZE];
+	const struct aead_input in = { bytes_of(nonce, sizeof(nonce)), bytes_of(aad, sizeof(aad)),
+				       bytes_slice(r->body, EXPLICIT, r->body.n) };
 	size_t n;
 
 	if (r->body.n < EXPLICIT + (size_t)p->info->tag_n)
 		return false;
 	memcpy(nonce, p->iv.b, 4);
 	memcpy(nonce + 4, r->body.p, EXPLICIT);
-	if (!open_with(p, seq, r, bytes_slice(r->body, EXPLICIT, r->body.n),
-		       bytes_of(nonce, sizeof(nonce)), out, &n))
+	fill_aad(aad, seq, r, in.sealed.n - p->info->tag_n);
+	if (!aead_open(p->cipher, &in, out, &n))
 		return false;
 	opened->type = r->type;
 	opened->plain = bytes_of(out, n);
@@ -39,13 +38,16 @@ bool protect_open_aead_12(struct protect *p, uint64_t seq, const struct record *
 bool protect_open_chacha_12(struct protect *p, uint64_t seq, const struct record *r, uint8_t *out,
 			    struct protect_opened *opened)
 {
-	uint8_t nonce[12];
+	uint8_t nonce[12], aad[AAD_SIZE];
+	const struct aead_input in = { bytes_of(nonce, sizeof(nonce)), bytes_of(aad, sizeof(aad)),
+				       r->body };
 	size_t n;
 
 	if (r->body.n < p->info->tag_n)
 		return false;
 	protect_nonce(secret_bytes(&p->iv), seq, nonce);
-	if (!open_with(p, seq, r, r->body, bytes_of(nonce, sizeof(nonce)), out, &n))
+	fill_aad(aad, seq, r, r->body.n - p->info->tag_n);
+	if (!aead_open(p->cipher, &in, out, &n))
 		return false;
 	opened->type = r->type;
 	opened->plain = bytes_of(out, n);

@@ -74,6 +74,7 @@ static void keep_secret(const SSL *ssl, const char *line)
 			running->secrets[i] = test_hex(line + strlen(secret_labels[i]) + 65);
 }
 
+/* lint-ok: libssl calls it so */
 static unsigned use_psk(SSL *ssl, const char *hint, char *identity, unsigned max_identity,
 			unsigned char *psk, unsigned max)
 {

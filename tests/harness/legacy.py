@@ -202,7 +202,8 @@ def _gnutls(folder, rows, keylog):
     with server.wait_listening(port), Capture(path, f'tcp port {port}'):
         for row in rows:
             # The MAC outside and inside (that is something for CBC only), and without the extended master secret.
-            for options in ('', ':%NO_ETM', ':%NO_SESSION_HASH') if row[2].endswith('-CBC') else ('', ':%NO_SESSION_HASH'):
+            inside = [':%NO_ETM'] if row[2].endswith('-CBC') else []
+            for options in ['', ':%NO_SESSION_HASH', *inside]:
                 talks.append(_gnutls_talk(port, row, options, len(talks) + 1, folder, keylog))
     return path, talks, key
 
