@@ -290,6 +290,22 @@ static enum took not_opened(struct session *s, enum flow_dir dir, const struct r
 	return TOOK_ALL;
 }
 
+bool session_sends_nonces(const struct session *s)
+{
+	return cipher_info(s->suite->cipher)->class == CIPHER_CLASS_AEAD &&
+	       s->suite->cipher != CIPHER_CHACHA20_POLY1305;
+}
+
+static void opened(const struct session *s, struct side *side, const struct record *r)
+{
+	bool bad = false;
+	struct rd rd = rd_init(r->body, &bad);
+
+	side->last_size = r->raw.n;
+	if (session_sends_nonces(s))
+		side->nonce = rd_u64(&rd);
+}
+
 /* A record went bad: the one after it is opened all the same. */
 static void pass_over(struct session *s, enum flow_dir dir, const struct record *r)
 {
@@ -317,13 +333,15 @@ enum took session_open_12(struct session *s, enum flow_dir dir, const struct rec
 		return TOOK_AGAIN;
 	}
 	if (side->protect) {
-		if (!session_opens_now(s, dir, r, o))
+		if (!session_opens_now(s, dir, r, o)) {
 			pass_over(s, dir, r);
+			return TOOK_ALL;
+		}
 	} else if (session_pick_12(s, dir, &t)) {
 		side->seq = 1;
 	} else {
 		return not_opened(s, dir, r, &t);
 	}
-	side->last_size = r->raw.n;
+	opened(s, side, r);
 	return TOOK_ALL;
 }

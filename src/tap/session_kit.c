@@ -164,7 +164,9 @@ static void connection(struct kit *k)
 
 void kit_init(struct kit *k, const struct kit_options *o)
 {
-	*k = (struct kit){ .wire = buf_init(WIRE_MAX), .keys = buf_init(1 << 20) };
+	*k = (struct kit){ .wire = buf_init(WIRE_MAX),
+			   .keys = buf_init(1 << 20),
+			   .fragment = o->fragment ? o->fragment : 16384 };
 	k->sent[0] = k->sent[1] = buf_init(WIRE_MAX);
 	k->client_ctx = context(o, false);
 	k->server_ctx = context(o, true);
@@ -186,7 +188,8 @@ void kit_fini(struct kit *k)
 
 void kit_again(struct kit *k)
 {
-	k->count = 0;
+	k->count = k->record_count = 0;
+	k->stream[0] = k->stream[1] = 0;
 	buf_clear(&k->wire);
 	buf_clear(&k->sent[0]);
 	buf_clear(&k->sent[1]);
@@ -210,6 +213,7 @@ void kit_move(struct kit *k, enum flow_dir dir)
 	assert_true(k->count < KIT_PIECES);
 	k->pieces[k->count++] = (struct kit_piece){ dir, k->wire.n, (size_t)n };
 	assert_int_equal(buf_add(&k->wire, bytes_of(p, (size_t)n), NULL), 0);
+	k->stream[dir] += (size_t)n;
 	assert_int_equal(BIO_write(SSL_get_rbio(to), p, (int)n), n);
 	(void)BIO_reset(from);
 }
@@ -251,11 +255,39 @@ void kit_shake(struct kit *k)
 	kit_pump(k);
 }
 
+/* Where the records lie that n bytes have just been written as. */
+static void note_records(struct kit *k, enum flow_dir dir, size_t n)
+{
+	char *p;
+	long size = BIO_get_mem_data(SSL_get_wbio(sender(k, dir)), &p);
+	struct bytes rest = bytes_of(p, (size_t)size);
+	size_t plain = k->sent[dir].n;
+	struct record r;
+
+	while (record_next(rest, RECORD_CIPHER_MAX_12, &r, NULL, NULL) == RECORD_DONE) {
+		size_t part = n < k->fragment ? n : k->fragment;
+
+		assert_true(k->record_count < KIT_RECORDS);
+		k->records[k->record_count++] = (struct kit_record){
+			.dir = dir,
+			.from = k->stream[dir] + (size_t)((const char *)r.raw.p - p),
+			.n = r.raw.n,
+			.plain_from = plain,
+			.plain_n = part,
+		};
+		plain += part;
+		n -= part;
+		rest = bytes_slice(rest, r.raw.n, rest.n);
+	}
+	assert_int_equal(n, 0);
+}
+
 void kit_send(struct kit *k, enum flow_dir dir, size_t n)
 {
 	static uint8_t room[1 << 16];
 	struct buf *sent = &k->sent[dir];
 
+	kit_pump(k);
 	while (n) {
 		size_t part = n < sizeof(room) ? n : sizeof(room), done;
 
@@ -263,10 +295,11 @@ void kit_send(struct kit *k, enum flow_dir dir, size_t n)
 			room[i] = (uint8_t)((sent->n + i) * 31 >> 3);
 		assert_int_equal(SSL_write_ex(sender(k, dir), room, part, &done), 1);
 		assert_int_equal(done, part);
+		note_records(k, dir, part);
 		assert_int_equal(buf_add(sent, bytes_of(room, part), NULL), 0);
 		n -= part;
+		kit_pump(k);
 	}
-	kit_pump(k);
 }
 
 void kit_update(struct kit *k, enum flow_dir dir, bool ask)
@@ -572,6 +605,91 @@ void play_all(struct play *p, const struct kit *k, size_t size)
 {
 	for (size_t i = 0; i < k->count; i++)
 		play_piece(p, k, i, size);
+}
+
+/* One part of a piece that lies at offset at of its direction. */
+static void play_part(struct play *p, enum flow_dir dir, struct bytes b, size_t size)
+{
+	for (size_t from = 0; from < b.n; from += size ? size : b.n) {
+		struct bytes part = bytes_slice(b, from, size ? size : b.n);
+		void *copy = test_malloc(part.n);
+
+		memcpy(copy, part.p, part.n);
+		play_feed(p, dir, bytes_of(copy, part.n));
+		test_free(copy);
+	}
+}
+
+/* The hole that offset at is in, or the next one; NULL: none. */
+static const struct play_hole *hole_at(const struct play_hole *holes, size_t count,
+				       enum flow_dir dir, size_t at)
+{
+	for (size_t i = 0; i < count; i++)
+		if (holes[i].dir == dir && holes[i].from + holes[i].n > at)
+			return &holes[i];
+	return NULL;
+}
+
+void play_holes(struct play *p, const struct kit *k, const struct play_hole *holes, size_t count,
+		size_t size)
+{
+	size_t offset[2] = { 0 };
+
+	for (size_t i = 0; i < k->count; i++) {
+		enum flow_dir dir = k->pieces[i].dir;
+		struct bytes left = bytes_of(k->wire.p + k->pieces[i].from, k->pieces[i].n);
+
+		while (left.n) {
+			size_t *at = &offset[dir], n = left.n;
+			const struct play_hole *h = hole_at(holes, count, dir, *at);
+
+			if (h && *at >= h->from) {
+				n = h->from + h->n - *at < n ? h->from + h->n - *at : n;
+				if (*at + n == h->from + h->n)
+					play_gap(p, dir, h->n);
+			} else {
+				n = h && h->from - *at < n ? h->from - *at : n;
+				play_part(p, dir, bytes_slice(left, 0, n), size);
+			}
+			*at += n;
+			left = bytes_slice(left, n, left.n);
+		}
+	}
+}
+
+static bool touched(const struct kit_record *r, const struct play_hole *holes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (holes[i].dir == r->dir && holes[i].from < r->from + r->n &&
+		    r->from < holes[i].from + holes[i].n)
+			return true;
+	return false;
+}
+
+void play_check_holes(const struct play *p, const struct kit *k, const struct play_hole *holes,
+		      size_t count)
+{
+	for (int dir = 0; dir < 2; dir++) {
+		AUTO(buf_fini) struct buf want = buf_init(WIRE_MAX);
+
+		for (size_t i = 0; i < k->record_count; i++) {
+			const struct kit_record *r = &k->records[i];
+
+			if (r->dir == (enum flow_dir)dir && !touched(r, holes, count))
+				assert_int_equal(buf_add(&want,
+							 bytes_of(k->sent[dir].p + r->plain_from,
+								  r->plain_n),
+							 NULL),
+						 0);
+		}
+		if (p->plain[dir].n != want.n || p->darks)
+			print_error("%d: %zu of %zu\n%.*s", dir, p->plain[dir].n, want.n,
+				    BYTES_FMT(buf_bytes(&p->log)));
+		assert_int_equal(p->plain[dir].n, want.n);
+		if (want.n)
+			assert_memory_equal(p->plain[dir].p, want.p, want.n);
+	}
+	assert_int_equal(p->darks, 0);
 }
 
 void play_check(const struct play *p, const struct kit *k)

@@ -16,14 +16,25 @@ struct kit_piece {
 	size_t from, n; /* in kit.wire */
 };
 
+/* A record of application data, where it lies in the stream and in what was sent. */
+struct kit_record {
+	enum flow_dir dir;
+	size_t from, n, plain_from, plain_n;
+};
+#define KIT_RECORDS 8192
+
 struct kit {
 	SSL_CTX *client_ctx, *server_ctx;
 	SSL *client, *server;
 	struct buf wire; /* everything that was sent, piece after piece */
 	struct kit_piece pieces[KIT_PIECES];
 	size_t count;
-	struct buf keys;      /* the key log */
-	struct buf sent[2];   /* application data, by direction */
+	struct buf keys;    /* the key log */
+	struct buf sent[2]; /* application data, by direction */
+	struct kit_record records[KIT_RECORDS];
+	size_t record_count;
+	size_t stream[2]; /* bytes on the wire, by direction */
+	size_t fragment;
 	SSL_SESSION *session; /* the last that the client got; for kit_again */
 };
 
@@ -91,10 +102,20 @@ void play_all(struct play *p, const struct kit *k, size_t size);
 void play_piece(struct play *p, const struct kit *k, size_t i, size_t size);
 void play_feed(struct play *p, enum flow_dir dir, struct bytes b);
 void play_gap(struct play *p, enum flow_dir dir, uint64_t n);
+/* All pieces of k in chunks of size, but for n bytes at offset from of one direction. */
+struct play_hole {
+	enum flow_dir dir;
+	size_t from, n;
+};
+void play_holes(struct play *p, const struct kit *k, const struct play_hole *holes, size_t count,
+		size_t size);
 void play_end(struct play *p);
 void play_late_secrets(struct play *p, struct bytes keys);
 /* The application data of both directions is what was sent, and nothing is dark. */
 void play_check(const struct play *p, const struct kit *k);
+/* The same, but for the records that touch the holes: those alone are missing, and told of. */
+void play_check_holes(const struct play *p, const struct kit *k, const struct play_hole *holes,
+		      size_t count);
 bool play_logged(const struct play *p, const char *text);
 /* Lines of a key log with (or without) a label. */
 void keys_with(struct bytes keys, const char *label, bool with, struct buf *out);

@@ -10,7 +10,8 @@
  *   session_13.c      keys of TLS 1.3
  *   session_12.c      keys of TLS 1.2 and before
  *   session_master.c  the master secrets that they may come from
- *   session_seek.c    where to go on after a gap, or in the middle of a connection
+ *   session_seek.c    where to go on after a gap
+ *   session_any.c     which connection it is, in a capture that begins in its middle
  *
  * A direction goes through these states; what it waits for is another matter (side.waits):
  *
@@ -66,6 +67,7 @@ struct side {
 	bool tcp_ended;		 /* nothing more comes, but for what is held */
 	bool above_ended;
 	size_t last_size; /* of the record that was opened last */
+	uint64_t nonce;	  /* of that record, where TLS 1.2 sends it */
 
 	bool waits;	     /* for the other direction, or for secrets */
 	bool buffer_waits;   /* the record at the front of buffer does */
@@ -81,7 +83,9 @@ struct side {
 		size_t exact;	/* where it does begin, as the header before it said; or SIZE_MAX */
 		bool any;	/* key and number are not known at all */
 		bool truncated; /* the capture cut packets off */
+		bool seen;	/* something came after the loss */
 		unsigned tried; /* records that did not open */
+		unsigned candidates; /* secrets of any connection that were tried */
 	} seek;
 };
 
@@ -259,6 +263,8 @@ struct key_trial {
 	const char *name;	       /* of the last one */
 	bool unsupported;	       /* no key can be made for the suite */
 };
+/* Does TLS 1.2 send the counting part of the nonce along with each record? */
+bool session_sends_nonces(const struct session *s);
 bool session_pick_12(struct session *s, enum flow_dir dir, struct key_trial *t);
 /* A handshake message of any version up to 1.2, as it came. */
 void session_message_12(struct session *s, enum flow_dir dir, const struct handshake *m,
@@ -266,6 +272,14 @@ void session_message_12(struct session *s, enum flow_dir dir, const struct hands
 void session_ccs_12(struct session *s, enum flow_dir dir, struct tap_at at);
 
 /* session_seek.c */
+
+/* The numbers among which a record's is looked for, from the likeliest one outwards. */
+struct seq_range {
+	uint64_t first, count, guess; /* guess: from first */
+};
+/* False also when no more trials may be made. */
+bool session_try_range(struct session *s, struct protect *p, struct seq_range range,
+		       const struct record *r, struct protect_opened *o, uint64_t *seq);
 
 /* n bytes are lost; what buffer holds of the record that they belong to is so too. */
 void session_lost(struct session *s, enum flow_dir dir, uint64_t n, bool truncated);
@@ -283,5 +297,12 @@ void session_darken(struct session *s, enum flow_dir dir, size_t n);
 void session_unread(struct session *s, enum flow_dir dir, size_t n);
 /* New secrets: what was given up is tried again from here on. */
 void session_revive(struct session *s, enum flow_dir dir);
+
+/* session_any.c */
+
+/* Tries the traffic secrets of all connections that key logs know, or of this one when its client
+ * random is known; the one that fits says which connection it is. */
+bool session_try_any(struct session *s, enum flow_dir dir, const struct record *r,
+		     struct protect_opened *o, uint64_t *seq);
 
 #endif

@@ -1,14 +1,12 @@
 #include "tap/session_part.h"
 
-#define TRIED_MAX 8	     /* records that may fail before a search is given up */
-#define NEAR 8		     /* records that are looked for beyond those that the bytes allow */
-#define GENERATIONS_MAX 4    /* updates of a key within one gap */
-#define BEGIN_SEQ (1u << 20) /* records before a capture that begins in the middle */
+#include "base/rd.h"
 
-/* The range in which a record's number is looked for, from the likeliest one outwards. */
-struct range {
-	uint64_t first, count, guess;
-};
+#define TRIED_MAX 8	  /* records that may fail before a search is given up */
+#define ANY_TRIED_MAX 1	  /* likewise, when all secrets that are known are tried */
+#define NEAR 8		  /* records that are looked for beyond those that the bytes allow */
+#define GENERATIONS_MAX 4 /* updates of a key within one gap */
+#define LAST_BYTES 64	  /* of a record, for ciphers that chain records */
 
 void session_darken(struct session *s, enum flow_dir dir, size_t n)
 {
@@ -36,6 +34,9 @@ void session_seek_on(struct session *s, enum flow_dir dir)
 	side->seek.from = 0;
 	side->seek.exact = SIZE_MAX;
 	side->seek.tried = 0;
+	side->seek.candidates = 0;
+	side->seek.any = false;
+	side->seek.seen = false;
 	side->broken = true;
 	if (side->epoch == EPOCH_PLAIN && !(dir == DIR_UP ? s->has_client : s->has_server))
 		side->hello_lost = true;
@@ -170,8 +171,8 @@ static enum found find(const struct session *s, struct side *side, bool final, s
 }
 
 /* Tries the numbers of a range from the guess outwards; the number, or false. */
-static bool try_range(struct session *s, struct protect *p, struct range range,
-		      const struct record *r, struct protect_opened *o, uint64_t *seq)
+bool session_try_range(struct session *s, struct protect *p, struct seq_range range,
+		       const struct record *r, struct protect_opened *o, uint64_t *seq)
 {
 	uint64_t below = range.guess < range.count ? range.guess : range.count - 1;
 	uint64_t above = below + 1;
@@ -215,17 +216,65 @@ static void found(struct session *s, enum flow_dir dir, const struct record *r,
 	buf_take(&side->buffer, skip);
 }
 
-/* Numbers that the record can have when so many bytes were lost. */
-static struct range range_after(const struct side *side, uint64_t first)
+/* Most programs count in the nonces that TLS 1.2 sends along: how far from the last one? */
+static bool nonce_distance(const struct session *s, const struct side *side, const struct record *r,
+			   uint64_t *out)
 {
-	uint64_t lost = side->seek.lost + side->seek.from;
-	uint64_t size = side->last_size ? side->last_size : 1500;
+	bool bad = false;
+	struct rd rd = rd_init(r->body, &bad);
 
-	return (struct range){
+	if (side->epoch != EPOCH_SESSION || !session_sends_nonces(s) || !side->protect)
+		return false;
+	*out = rd_u64(&rd) - side->nonce - 1;
+	return !bad;
+}
+
+/* Numbers that the record can have when so many bytes were lost. */
+static struct seq_range range_after(const struct session *s, const struct side *side,
+				    uint64_t first, const struct record *r)
+{
+	uint64_t lost = side->seek.lost + side->seek.from, distance;
+	uint64_t size = side->last_size ? side->last_size : 1500;
+	struct seq_range range = {
 		.first = first,
 		.count = lost / shortest(side) + NEAR,
 		.guess = (lost + size / 2) / size,
 	};
+
+	if (nonce_distance(s, side, r, &distance) && distance < range.count)
+		range.guess = distance;
+	return range;
+}
+
+/* A stream cipher goes on where as many bytes of bodies have passed as were lost, without the headers
+ * of records; how many of those there were is not known. */
+static bool try_stream(struct session *s, enum flow_dir dir, const struct record *r,
+		       struct protect_opened *o, uint64_t *seq)
+{
+	struct side *side = &s->sides[dir];
+	uint64_t lost = side->seek.lost + side->seek.from;
+	uint64_t count = lost / shortest(side);
+
+	/* There is no way back: the most headers first. */
+	side->seek.tried = TRIED_MAX - 1;
+	protect_skip(side->protect, lost - count * RECORD_HEADER_SIZE, (struct bytes){ 0 });
+	for (; tap_spend(s->flow, 1); count--) {
+		*seq = side->seq + count;
+		if (protect_open(side->protect, *seq, r, session_room(s), o))
+			return true;
+		if (count == 0)
+			break;
+		protect_skip(side->protect, RECORD_HEADER_SIZE, (struct bytes){ 0 });
+	}
+	return false;
+}
+
+/* Of the record before the one at seek.from, as far as it was captured. */
+static struct bytes last_bytes(const struct side *side)
+{
+	size_t n = side->seek.from < LAST_BYTES ? side->seek.from : LAST_BYTES;
+
+	return bytes_slice(buf_bytes(&side->buffer), side->seek.from - n, n);
 }
 
 /* Under the key that the direction has, or one that a KeyUpdate within the gap made of it. */
@@ -238,7 +287,12 @@ static bool try_key(struct session *s, enum flow_dir dir, const struct record *r
 
 	if (!p)
 		return false;
-	if (try_range(s, p, range_after(side, side->seq), r, o, seq))
+	if (protect_is_chained(p)) {
+		if (cipher_info(s->suite->cipher)->class == CIPHER_CLASS_STREAM)
+			return try_stream(s, dir, r, o, seq);
+		protect_skip(p, 0, last_bytes(side));
+	}
+	if (session_try_range(s, p, range_after(s, side, side->seq, r), r, o, seq))
 		return true;
 	if (side->epoch != EPOCH_TRAFFIC)
 		return false;
@@ -248,7 +302,7 @@ static bool try_key(struct session *s, enum flow_dir dir, const struct record *r
 		if (p != side->protect)
 			protect_free(p);
 		p = next;
-		opened = try_range(s, p, range_after(side, 0), r, o, seq);
+		opened = session_try_range(s, p, range_after(s, side, 0, r), r, o, seq);
 		if (opened) {
 			i += side->generation;
 			session_adopt(s, dir, p, EPOCH_TRAFFIC);
@@ -280,10 +334,10 @@ static bool try_later(struct session *s, enum flow_dir dir, const struct record 
 			if (protect_new_13(s->suite, bytes_of(k->secret, k->secret_n), &p, NULL) <
 			    0)
 				continue;
-			if (try_range(s, p, range_after(side, 0), r, o, seq)) {
+			if (session_try_range(s, p, range_after(s, side, 0, r), r, o, seq)) {
 				session_adopt(s, dir, p, (enum epoch)epoch);
 				side->generation = k->generation;
-				tell_secret(s, k->label, dir);
+				session_tell_secret(s, k->label, dir);
 				return true;
 			}
 			protect_free(p);
@@ -296,7 +350,8 @@ static bool try_later(struct session *s, enum flow_dir dir, const struct record 
 static bool fits_somewhere(struct session *s, enum flow_dir dir, struct protect *p,
 			   struct key_trial *t)
 {
-	return try_range(s, p, range_after(&s->sides[dir], 0), t->record, t->opened, &t->seq);
+	return session_try_range(s, p, range_after(s, &s->sides[dir], 0, t->record), t->record,
+				 t->opened, &t->seq);
 }
 
 static bool try_12(struct session *s, enum flow_dir dir, const struct record *r,
@@ -316,15 +371,16 @@ static bool try_12(struct session *s, enum flow_dir dir, const struct record *r,
 static bool try_record(struct session *s, enum flow_dir dir, const struct record *r,
 		       struct protect_opened *o, uint64_t *seq)
 {
+	if (s->sides[dir].seek.any)
+		return session_try_any(s, dir, r, o, seq);
 	return try_key(s, dir, r, o, seq) || try_later(s, dir, r, o, seq) ||
 	       try_12(s, dir, r, o, seq);
 }
 
-static void give_up(struct session *s, enum flow_dir dir)
+static void tell_why(struct session *s, enum flow_dir dir)
 {
 	struct side *side = &s->sides[dir];
 	const char *who = dir == DIR_UP ? "client" : "server";
-	unsigned long long gap = side->seek.gap;
 
 	if (s->flow->trials_left == 0 || s->flow->shared->trials_left == 0)
 		tell_dark(s, DARK_BUDGET, side->at,
@@ -333,11 +389,25 @@ static void give_up(struct session *s, enum flow_dir dir)
 	else if (side->seek.truncated)
 		tell_dark(s, DARK_TRUNCATED, side->at,
 			  "packets of the %s were cut off when they were captured", who);
+	else if (side->seek.any && side->seek.candidates)
+		tell_dark(s, DARK_NO_HANDSHAKE, side->at,
+			  "the handshake was not captured, and none of %u traffic secrets opens a "
+			  "record",
+			  side->seek.candidates);
 	else if (side->seek.any)
-		tell_dark(s, DARK_NO_HANDSHAKE, side->at, "the handshake was not captured");
+		tell_dark(s, DARK_NO_HANDSHAKE, side->at,
+			  "the handshake was not captured, and no traffic secret is known");
 	else
-		tell_dark(s, DARK_GAP, side->at, "%llu bytes of the %s were not captured", gap,
-			  who);
+		tell_dark(s, DARK_GAP, side->at,
+			  "%llu bytes of the %s were not captured, and no record after them opens",
+			  (unsigned long long)side->seek.gap, who);
+}
+
+static void give_up(struct session *s, enum flow_dir dir)
+{
+	struct side *side = &s->sides[dir];
+
+	tell_why(s, dir);
 	session_darken(s, dir, side->buffer.n);
 	buf_clear(&side->buffer);
 }
@@ -346,6 +416,45 @@ static void give_up(struct session *s, enum flow_dir dir)
 static bool is_plain(const struct side *side, const struct record *r)
 {
 	return side->epoch == EPOCH_PLAIN && r->type != RECORD_APPLICATION_DATA;
+}
+
+/* Could more be known of the keys later on? */
+static bool must_wait(const struct session *s, enum flow_dir dir)
+{
+	const struct side *side = &s->sides[dir], *other = &s->sides[dir_other(dir)];
+
+	if (session_is_13(s) && s->has_client && !side->seek.any)
+		return false;
+	if ((!s->version && session_hello_may_come(s, DIR_DOWN)) ||
+	    (!s->has_client && session_hello_may_come(s, DIR_UP)))
+		return true;
+	/* Once one direction is found, there is only one secret for the other. */
+	return side->seek.any && side->seek.candidates && !s->has_client && !s->impatient &&
+	       !other->tcp_ended && (other->state == SIDE_START || other->state == SIDE_SEEK);
+}
+
+static void wait(struct side *side)
+{
+	side->waits = side->buffer_waits = true;
+}
+
+/* No key opens the record at seek.from. False: it is looked at again later. */
+static bool next_record(struct session *s, enum flow_dir dir)
+{
+	struct side *side = &s->sides[dir];
+
+	side->seek.tried++;
+	if (side->seek.tried < (side->seek.any ? ANY_TRIED_MAX : TRIED_MAX)) {
+		side->seek.from++;
+		return true;
+	}
+	side->seek.tried--;
+	if (must_wait(s, dir) || session_secrets_may_come(s)) {
+		wait(side);
+		return false;
+	}
+	give_up(s, dir);
+	return false;
 }
 
 /* Looks through what has come. */
@@ -358,21 +467,22 @@ static void seek_run(struct session *s, enum flow_dir dir, bool final)
 
 	while (side->state == SIDE_SEEK && find(s, side, final, &r) == FOUND_RECORD) {
 		if (is_plain(side, &r)) {
-			buf_take(&side->buffer, side->seek.from);
 			tell_gap(s, dir, side->seek.lost + side->seek.from, side->at);
+			buf_take(&side->buffer, side->seek.from);
 			side->state = SIDE_READ;
 			return;
 		}
 		s->flow->encrypted = true;
+		if (!side->seek.candidates && must_wait(s, dir)) {
+			wait(side);
+			return;
+		}
 		if (try_record(s, dir, &r, &o, &seq)) {
 			found(s, dir, &r, &o, seq);
 			return;
 		}
-		if (++side->seek.tried == TRIED_MAX) {
-			give_up(s, dir);
+		if (!next_record(s, dir))
 			return;
-		}
-		side->seek.from++;
 	}
 }
 
@@ -382,16 +492,19 @@ size_t session_seek(struct session *s, enum flow_dir dir, struct bytes in, struc
 	struct bytes more = bytes_slice(in, 0, buf_room(&side->buffer));
 
 	side->at = at;
+	side->seek.seen |= more.n > 0;
 	if (buf_add(&side->buffer, more, NULL) < 0) {
 		session_lost(s, dir, more.n, false);
 		return more.n;
 	}
 	seek_run(s, dir, false);
-	/* Before from there is nothing. */
-	if (side->state == SIDE_SEEK && side->seek.from) {
-		side->seek.lost += side->seek.from;
-		buf_take(&side->buffer, side->seek.from);
-		side->seek.from = 0;
+	/* Before from there is nothing, but for the end of a record. */
+	if (side->state == SIDE_SEEK && side->seek.from > LAST_BYTES) {
+		size_t n = side->seek.from - LAST_BYTES;
+
+		side->seek.lost += n;
+		buf_take(&side->buffer, n);
+		side->seek.from = LAST_BYTES;
 	}
 	return more.n;
 }
@@ -399,15 +512,30 @@ size_t session_seek(struct session *s, enum flow_dir dir, struct bytes in, struc
 void session_seek_end(struct session *s, enum flow_dir dir, struct tap_at at)
 {
 	struct side *side = &s->sides[dir];
+	uint64_t lost;
 
 	side->at = at;
 	seek_run(s, dir, true);
-	if (side->state == SIDE_SEEK)
-		give_up(s, dir);
+	if (side->state != SIDE_SEEK)
+		return;
+	lost = side->seek.lost + side->buffer.n;
+	/* Nothing came after the gap, and so nothing is dark that could be opened. */
+	if (side->buffer.n || side->seek.truncated || side->seek.tried || side->seek.seen)
+		tell_why(s, dir);
+	tell_gap(s, dir, lost, at);
+	tell_above_gap(s, dir, lost, at);
 }
 
 void session_revive(struct session *s, enum flow_dir dir)
 {
-	(void)s;
-	(void)dir;
+	struct side *side = &s->sides[dir];
+	uint64_t lost = side->seek.lost;
+	bool any = !s->version || !s->has_client;
+
+	if (side->state != SIDE_DARK ||
+	    (!any && !tap_secret_next(s->flow, bytes_of(s->client_random, SESSION_RANDOM), NULL)))
+		return;
+	session_seek_on(s, dir);
+	side->seek.lost = lost;
+	side->seek.any = any;
 }
