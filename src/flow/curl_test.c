@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "flow/testkit.h"
 
 #define HEADER(n, v)                                                                               \
 	{                                                                                          \
@@ -356,6 +357,38 @@ static void a_full_buffer_or_missing_memory_writes_nothing(void **state)
 	}
 }
 
+static void of_captured(void *ctx, const struct flow_info *f, const struct exchange *x)
+{
+	(void)f;
+	*(bool *)ctx = true;
+	assert_arguments(x, "-X|PUT|--http1.1|-H|content-type: text/plain|-H|user-agent:|"
+			    "-H|accept:|--data-raw|a=b|https://www.example.org/item|");
+}
+
+static void a_captured_request_becomes_its_command(void **state)
+{
+	const struct flow_header headers[] = { HEADER("content-type", "text/plain"),
+					       HEADER("content-length", "3") };
+	bool called = false;
+	struct tracker_options o = { .max_body = 100, .on_exchange = of_captured, .ctx = &called };
+	struct kit k = { 0 };
+
+	(void)state;
+	assert_int_equal(tracker_new(&o, &k.tracker, NULL), 0);
+	kit_capture(&k, 12);
+	kit_request(&k, 12, 1,
+		    &(struct kit_request){ .proto = PROTO_HTTP1,
+					   .method = "PUT",
+					   .authority = "www.example.org",
+					   .path = "/item",
+					   .headers = headers,
+					   .header_count = ARRAY_LEN(headers),
+					   .body = "a=b" });
+	kit_response(&k, 12, 1, &(struct kit_response){ .proto = PROTO_HTTP1, .status = 204 });
+	assert_true(called);
+	tracker_free(k.tracker);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +404,7 @@ int main(void)
 		cmocka_unit_test(comments_say_what_is_missing),
 		cmocka_unit_test(a_masked_command_has_no_secret),
 		cmocka_unit_test(a_full_buffer_or_missing_memory_writes_nothing),
+		cmocka_unit_test(a_captured_request_becomes_its_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

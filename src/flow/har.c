@@ -5,6 +5,15 @@
 #define HAR_BODY_MAX (1 << 20)
 #define TAIL "\n]}}\n"
 
+static struct har_options with_defaults(const struct har_options *o)
+{
+	struct har_options options = *o;
+
+	if (!options.body_max)
+		options.body_max = HAR_BODY_MAX;
+	return options;
+}
+
 int har_begin(struct har *h, const struct har_options *o, struct buf *out, struct err *e)
 {
 	struct put w = put_init(out, e);
@@ -16,10 +25,8 @@ int har_begin(struct har *h, const struct har_options *o, struct buf *out, struc
 	put_str(&w, TAIL);
 	if (put_end(&w) < 0)
 		return -1;
-	*h = (struct har){ .options = *o, .first = out->n - start - strlen(TAIL) };
+	*h = (struct har){ .options = with_defaults(o), .first = out->n - start - strlen(TAIL) };
 	h->at = h->first;
-	if (!h->options.body_max)
-		h->options.body_max = HAR_BODY_MAX;
 	return 0;
 }
 
@@ -63,7 +70,7 @@ static int64_t head_size(const struct exchange *x, const struct message *m, size
 	return (int64_t)(start + 4 + m->header_bytes + 4 * m->header_count);
 }
 
-static void put_request(struct put *w, const struct har *h, const struct exchange *x)
+static void put_request(struct put *w, const struct har_options *o, const struct exchange *x)
 {
 	const struct message *m = &x->request;
 	/* "METHOD target HTTP/1.1"; the target may have come in absolute form, which is rare. */
@@ -73,20 +80,20 @@ static void put_request(struct put *w, const struct har *h, const struct exchang
 	put_str(w, "{\"method\":");
 	put_json(w, x->method);
 	put_str(w, ",\"url\":\"");
-	put_url(w, x, h->options.mask, VIEW_JSON);
+	put_url(w, x, o->mask, VIEW_JSON);
 	put_char(w, '"');
 	put_http_name(w, x);
-	har_cookies(w, m, h->options.mask);
-	put_headers(w, m, h->options.mask);
-	har_query(w, x->path, h->options.mask);
+	har_cookies(w, m, o->mask);
+	put_headers(w, m, o->mask);
+	har_query(w, x->path, o->mask);
 	if (m->body_bytes)
-		har_post_data(w, m, &h->options);
+		har_post_data(w, m, o);
 	put_size(w, "headersSize", head_size(x, m, line));
 	put_size(w, "bodySize", (int64_t)m->body_bytes);
 	put_char(w, '}');
 }
 
-static void put_response(struct put *w, const struct har *h, const struct exchange *x)
+static void put_response(struct put *w, const struct har_options *o, const struct exchange *x)
 {
 	const struct message *m = &x->response;
 	struct flow_header location = { bytes_str("location"), message_header(m, "location") };
@@ -97,12 +104,12 @@ static void put_response(struct put *w, const struct har *h, const struct exchan
 	put_str(w, ",\"statusText\":");
 	put_json(w, x->reason);
 	put_http_name(w, x);
-	har_set_cookies(w, m, h->options.mask);
-	put_headers(w, m, h->options.mask);
-	har_content(w, m, &h->options);
+	har_set_cookies(w, m, o->mask);
+	put_headers(w, m, o->mask);
+	har_content(w, m, o);
 	put_key(w, "redirectURL");
 	put_char(w, '"');
-	put_header_value(w, &location, h->options.mask, VIEW_JSON);
+	put_header_value(w, &location, o->mask, VIEW_JSON);
 	put_char(w, '"');
 	put_size(w, "headersSize", head_size(x, m, 8 + 1 + 3 + 1 + x->reason.n));
 	put_size(w, "bodySize", m->seen ? (int64_t)m->body_bytes : -1);
@@ -118,12 +125,13 @@ static struct timings timings(const struct flow_info *f, const struct exchange *
 	int64_t end = x->end_ns > 0 ? x->end_ns : 0;
 	int64_t sent = x->request_end_ns > 0 ? x->request_end_ns : 0;
 	int64_t answered = x->response_ns >= 0 ? x->response_ns : end;
+	enum flow_leg server = f->way == WAY_CAPTURE ? LEG_CLIENT : LEG_SERVER;
 
 	/* An answer that came before the request's end was not waited for. */
 	if (sent > answered)
 		sent = answered;
 	return (struct timings){
-		.connect = x->first ? f->leg[LEG_SERVER].handshake_ns : 0,
+		.connect = x->first ? f->leg[server].handshake_ns : 0,
 		.send = sent,
 		.wait = answered - sent,
 		.receive = end > answered ? end - answered : 0,
@@ -151,7 +159,13 @@ static void put_timings(struct put *w, const struct timings *t)
 	put_char(w, '}');
 }
 
-static void put_entry(struct put *w, const struct har *h, const struct flow_info *f,
+/* Where the server is, and how long the handshake with it took: a captured flow has one leg. */
+static const struct addr *server_of(const struct flow_info *f)
+{
+	return f->way == WAY_CAPTURE ? &f->local : &f->leg[LEG_SERVER].remote;
+}
+
+static void put_entry(struct put *w, const struct har_options *o, const struct flow_info *f,
 		      const struct exchange *x)
 {
 	struct timings t = timings(f, x);
@@ -160,22 +174,53 @@ static void put_entry(struct put *w, const struct har *h, const struct flow_info
 	put_time(w, x->wall_ns - t.connect);
 	put_str(w, "\",\"time\":");
 	put_ms(w, t.connect + t.send + t.wait + t.receive);
-	put_request(w, h, x);
-	put_response(w, h, x);
+	put_request(w, o, x);
+	put_response(w, o, x);
 	put_timings(w, &t);
-	if (f->leg[LEG_SERVER].remote.family != ADDR_NONE) {
+	if (server_of(f)->family != ADDR_NONE) {
 		put_key(w, "serverIPAddress");
 		put_char(w, '"');
-		put_addr(w, &f->leg[LEG_SERVER].remote, false);
+		put_addr(w, server_of(f), false);
 		put_char(w, '"');
 	}
 	put_key(w, "connection");
 	put_char(w, '"');
-	put_u64(w, x->flow);
+	put_flow(w, x->flow);
 	put_char(w, '"');
 	if (x->cut || x->response.truncated)
 		put_str(w, ",\"comment\":\"cut off before its end\"");
 	put_char(w, '}');
+}
+
+int har_render(const struct har_options *o, struct buf *out, const struct flow_info *f,
+	       const struct exchange *x, struct err *e)
+{
+	struct har_options options = with_defaults(o);
+	struct put w = put_init(out, e);
+
+	put_entry(&w, &options, f, x);
+	return put_end(&w);
+}
+
+/* start: the bytes that were there before the entry. */
+static int end_entry(struct har *h, struct put *w, size_t start)
+{
+	put_str(w, TAIL);
+	if (put_end(w) < 0)
+		return -1;
+	h->at += w->b->n - start - strlen(TAIL);
+	h->entries++;
+	return 0;
+}
+
+int har_add(struct har *h, struct buf *out, struct bytes entry, struct err *e)
+{
+	struct put w = put_init(out, e);
+	size_t start = out->n;
+
+	put_str(&w, h->at > h->first ? ",\n" : "\n");
+	put_bytes(&w, entry);
+	return end_entry(h, &w, start);
 }
 
 int har_entry(struct har *h, struct buf *out, const struct flow_info *f, const struct exchange *x,
@@ -185,11 +230,6 @@ int har_entry(struct har *h, struct buf *out, const struct flow_info *f, const s
 	size_t start = out->n;
 
 	put_str(&w, h->at > h->first ? ",\n" : "\n");
-	put_entry(&w, h, f, x);
-	put_str(&w, TAIL);
-	if (put_end(&w) < 0)
-		return -1;
-	h->at += out->n - start - strlen(TAIL);
-	h->entries++;
-	return 0;
+	put_entry(&w, &h->options, f, x);
+	return end_entry(h, &w, start);
 }

@@ -28,8 +28,18 @@ static void on_exchange(void *ctx, const struct flow_info *f, const struct excha
 {
 	struct rig *r = ctx;
 	uint64_t at = r->har.at;
+	struct buf rendered = buf_init(1 << 20), added = buf_init(1 << 20);
+	struct har copy = r->har;
 
 	assert_int_equal(har_entry(&r->har, &r->out, f, x, NULL), 0);
+	/* The same in two steps. */
+	assert_int_equal(har_render(&copy.options, &rendered, f, x, NULL), 0);
+	assert_int_equal(har_add(&copy, &added, buf_bytes(&rendered), NULL), 0);
+	assert_true(bytes_equal(buf_bytes(&added), buf_bytes(&r->out)));
+	assert_int_equal(copy.at, r->har.at);
+	assert_int_equal(copy.entries, r->har.entries);
+	buf_fini(&rendered);
+	buf_fini(&added);
 	assert_true(r->out.n + at >= r->file.n);
 	r->file.n = at;
 	assert_int_equal(buf_add(&r->file, buf_bytes(&r->out), NULL), 0);
@@ -86,6 +96,47 @@ static void the_file_is_valid_after_every_entry(void **state)
 	for (uint64_t i = 1; i <= 20; i++)
 		kit_get(&r.kit, 1, i, "/");
 	assert_int_equal(r.har.entries, 20);
+	rig_fini(&r);
+}
+
+static void a_captured_exchange_names_the_server_of_the_capture(void **state)
+{
+	struct rig r;
+	json_t *root;
+	const json_t *e;
+
+	(void)state;
+	rig_init(&r, (struct har_options){ 0 });
+	kit_capture(&r.kit, 12);
+	kit_hello(&r.kit, 12, "www.example.org");
+	kit_wait(&r.kit, 3000);
+	kit_agreed(&r.kit, 12, "h2");
+	kit_get(&r.kit, 12, 1, "/");
+	e = entry(&r, 0, &root);
+	assert_string_equal(text(e, "serverIPAddress", NULL), "198.51.100.34");
+	assert_string_equal(text(e, "connection", NULL), "12");
+	assert_float_equal(json_number_value(at(e, "timings", "ssl")), 3, 1e-6);
+	json_decref(root);
+	rig_fini(&r);
+}
+
+static void rendering_fails_without_a_trace(void **state)
+{
+	static const struct flow_info f = { .flow = 1 };
+	static const struct exchange x = { .n = 1 };
+	struct buf small = buf_init(50);
+	struct har h;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, (struct har_options){ 0 });
+	h = r.har;
+	assert_int_equal(har_render(&h.options, &small, &f, &x, NULL), -1);
+	assert_int_equal(small.n, 0);
+	assert_int_equal(har_add(&h, &small, bytes_of(r.file.p, 51), NULL), -1);
+	assert_int_equal(small.n, 0);
+	assert_int_equal(h.at, r.har.at);
+	buf_fini(&small);
 	rig_fini(&r);
 }
 
@@ -318,6 +369,8 @@ int main(void)
 		cmocka_unit_test(an_exchange_without_an_answer_is_an_entry),
 		cmocka_unit_test(a_masked_file_holds_no_secret),
 		cmocka_unit_test(a_failure_leaves_file_and_state_as_they_were),
+		cmocka_unit_test(a_captured_exchange_names_the_server_of_the_capture),
+		cmocka_unit_test(rendering_fails_without_a_trace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
