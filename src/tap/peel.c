@@ -458,18 +458,18 @@ static void on_feed(struct layer *l, enum flow_dir dir, struct bytes in, struct 
 /* What is held of a direction can wait no longer. */
 static void flush(struct peel *p, enum flow_dir dir, struct tap_at at)
 {
-	struct buf b;
-
 	if (p->state == PEEL_SOCKS)
 		give_up_socks(p, at);
-	if (held(p, dir).n == 0)
-		return;
-	b = release(p, dir);
-	if (p->state == PEEL_TALK)
-		say(p, dir, buf_bytes(&b), at);
-	else
-		become_plain(p, dir, buf_bytes(&b), at);
-	buf_fini(&b);
+	/* Once undecided, it may be held a second time, as what could follow plaintext. */
+	while (held(p, dir).n) {
+		struct buf b = release(p, dir);
+
+		if (p->state == PEEL_TALK)
+			say(p, dir, buf_bytes(&b), at);
+		else
+			become_plain(p, dir, buf_bytes(&b), at);
+		buf_fini(&b);
+	}
 }
 
 static void on_gap(struct layer *l, enum flow_dir dir, uint64_t n, bool truncated, struct tap_at at)
