@@ -80,7 +80,7 @@ static void rename_origin(struct bench *b, uint32_t number)
 	snprintf(digits, sizeof(digits), "%08u", number % 100000000u);
 	for (size_t i = 0; i + sizeof(NAME) <= b->n; i++) {
 		if (b->origin[i] == 'h' &&
-		    memcmp(b->origin + i + 1 + NAME_DIGITS, NAME + 1 + NAME_DIGITS,
+		    memcmp(b->origin + i + 1 + NAME_DIGITS, &NAME[1 + NAME_DIGITS],
 			   sizeof(NAME) - 2 - NAME_DIGITS) == 0)
 			memcpy(b->origin + i + 1, digits, NAME_DIGITS);
 	}
