@@ -35,12 +35,12 @@ static void told(struct direction *d, uint64_t n, struct tap_at at)
 	d->last = at;
 }
 
+static volatile uint8_t sum;
+
 static void on_bytes(void *ctx, struct bytes b, struct tap_at at)
 {
-	volatile uint8_t sum = 0;
-
 	for (size_t i = 0; i < b.n; i++)
-		sum ^= b.p[i];
+		sum = sum ^ b.p[i];
 	told(ctx, b.n, at);
 }
 

@@ -230,11 +230,10 @@ static void finish(struct fragments *f, struct datagram *d, struct packet_fragme
 	datagram_out(f, d);
 }
 
-bool fragments_add(struct fragments *f, const struct packet_fragment *part, struct tap_at at,
-		   struct packet_fragment *whole)
+static bool add(struct fragments *f, const struct packet_fragment *part, struct tap_at at,
+		struct packet_fragment *whole)
 {
 	size_t end = part->offset + part->payload.n + part->missing;
-	AUTO(mem_freep) uint8_t *last = STEAL(f->last); /* part may lie in it */
 	struct datagram *d;
 
 	drop_old(f, at);
@@ -258,4 +257,14 @@ bool fragments_add(struct fragments *f, const struct packet_fragment *part, stru
 		return false;
 	finish(f, d, whole);
 	return true;
+}
+
+bool fragments_add(struct fragments *f, const struct packet_fragment *part, struct tap_at at,
+		   struct packet_fragment *whole)
+{
+	uint8_t *last = STEAL(f->last); /* part may lie in it */
+	bool done = add(f, part, at, whole);
+
+	mem_free(last);
+	return done;
 }

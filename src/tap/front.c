@@ -245,8 +245,8 @@ static enum flow_dir dir_of(const struct flow_entry *en, const struct flow_key *
 
 /* The flow of s; NULL when it is late, or there is no memory. */
 static struct flow_entry *entry_get(struct front *f, const struct flow_key *key,
-				    const struct packet_segment *s, bool *first,
-				    const struct front_packet *p, const struct front_sink *sink)
+				    const struct packet_segment *s, const struct front_packet *p,
+				    const struct front_sink *sink)
 {
 	struct flow_entry *en = flow_table_find(&f->flows, key);
 
@@ -254,7 +254,6 @@ static struct flow_entry *entry_get(struct front *f, const struct flow_key *key,
 		let_go(f, en, p->at, sink);
 		en = NULL;
 	}
-	*first = !en;
 	if (!en) {
 		make_room(f, p->at, sink);
 		return entry_new(f, key, s);
@@ -280,9 +279,11 @@ static void segment(struct front *f, const struct packet_segment *s, const struc
 
 	f->stats.segments++;
 	flow_key(&key, s);
-	en = entry_get(f, &key, s, &out.first, p, sink);
+	en = entry_get(f, &key, s, p, sink);
 	if (!en)
 		return;
+	out.first = !en->told;
+	en->told = true;
 	out.flow = en->number;
 	out.dir = dir_of(en, &key);
 	if (out.first) {

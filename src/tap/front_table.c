@@ -32,23 +32,26 @@ void flow_key(struct flow_key *k, const struct packet_segment *s)
 {
 	bool small = s->src.family == ADDR_IP4 && s->dst.family == ADDR_IP4;
 	size_t n = small ? 4 : 16;
-	int order = memcmp(s->src.ip, s->dst.ip, n);
+	int order = small ? memcmp(s->src.ip, s->dst.ip, 4) : memcmp(s->src.ip, s->dst.ip, 16);
 	const struct addr *first, *second;
 
 	k->from_second = order ? order > 0 : s->src.port > s->dst.port;
 	first = k->from_second ? &s->dst : &s->src;
 	second = k->from_second ? &s->src : &s->dst;
+	k->n = small ? 16 : 40;
+	memset(k->p, 0, sizeof(k->p));
 	memcpy(k->p, first->ip, n);
 	memcpy(k->p + n, second->ip, n);
 	memcpy(k->p + 2 * n, &first->port, 2);
 	memcpy(k->p + 2 * n + 2, &second->port, 2);
 	k->p[2 * n + 4] = (uint8_t)(s->udp << 4 | first->family << 2 | second->family);
-	k->n = 2 * n + 5;
 }
 
 static bool same(const struct flow_key *a, const struct flow_key *b)
 {
-	return bytes_equal(bytes_of(a->p, a->n), bytes_of(b->p, b->n));
+	if (a->n != b->n)
+		return false;
+	return a->n == 16 ? memcmp(a->p, b->p, 16) == 0 : memcmp(a->p, b->p, 40) == 0;
 }
 
 struct flow_entry *flow_table_find(struct flow_table *t, const struct flow_key *k)

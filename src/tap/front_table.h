@@ -8,8 +8,8 @@
 
 /* The end with the lower address and port comes first, so that both directions have one key. */
 struct flow_key {
-	uint8_t p[40];
-	size_t n;
+	uint8_t p[40];	  /* zeroed behind what there is */
+	size_t n;	  /* 16 or 40 */
 	bool from_second; /* who sent it; not part of the key */
 };
 
@@ -40,6 +40,7 @@ struct flow_entry {
 	uint64_t number;
 	enum flow_state state;
 	bool client_second; /* of the two in the key */
+	bool told;	    /* its first segment was */
 	struct tap_at last;
 	struct flow_side side[2]; /* by enum flow_dir */
 	struct flow_key key;

@@ -32,27 +32,28 @@ static enum walk_step (*const steps[])(struct walk *) = {
 _Static_assert(ARRAY_LEN(steps) == WALK_COUNT, "a step for each");
 
 /* What is left of the packet is the payload. */
-static void fill_segment(struct walk *w, struct packet_segment *s)
+static enum walk_step segment(struct walk *w, struct packet_segment *s)
 {
 	s->payload = rd_rest(&w->r);
 	s->missing = w->after > UINT32_MAX ? UINT32_MAX : (uint32_t)w->after;
-	w->outcome = PACKET_SEGMENT;
+	return walk_stop(w, PACKET_SEGMENT);
 }
 
 /* RFC 9293, 3.1 */
 enum walk_step walk_tcp(struct walk *w)
 {
 	struct rd h = rd_init(rd_take(&w->r, TCP_HEADER), &w->bad);
-	struct packet_segment s = { .src = w->src, .dst = w->dst };
+	struct packet_segment *s = &w->out->segment;
 	size_t options;
 	unsigned offset;
 
-	s.src.port = rd_u16(&h);
-	s.dst.port = rd_u16(&h);
-	s.seq = rd_u32(&h);
-	s.ack = rd_u32(&h);
+	s->udp = false;
+	s->src.port = rd_u16(&h);
+	s->dst.port = rd_u16(&h);
+	s->seq = rd_u32(&h);
+	s->ack = rd_u32(&h);
 	offset = rd_u8(&h) >> 4;
-	s.flags = rd_u8(&h) & 0x3f;
+	s->flags = rd_u8(&h) & 0x3f;
 	if (w->bad)
 		return WALK_END;
 	if (offset < 5 || offset * 4 - TCP_HEADER > w->r.n + w->after)
@@ -64,34 +65,39 @@ enum walk_step walk_tcp(struct walk *w)
 		options = w->r.n;
 	}
 	rd_skip(&w->r, options);
-	fill_segment(w, &s);
-	w->out->segment = s;
-	return WALK_END;
+	return segment(w, s);
+}
+
+static enum walk_step tunnel(struct walk *w, enum walk_step step)
+{
+	w->tunnel = true;
+	w->outer = w->out->segment;
+	return step;
 }
 
 /* RFC 768. A length of 0: a jumbogram (RFC 2675, 4), or segmentation left to the card. */
 enum walk_step walk_udp(struct walk *w)
 {
-	struct packet_segment s = { .udp = true, .src = w->src, .dst = w->dst };
 	struct rd h = rd_init(rd_take(&w->r, UDP_HEADER), &w->bad);
+	struct packet_segment *s = &w->out->segment;
 	size_t length;
 
-	s.src.port = rd_u16(&h);
-	s.dst.port = rd_u16(&h);
+	s->udp = true;
+	s->seq = s->ack = s->flags = 0;
+	s->src.port = rd_u16(&h);
+	s->dst.port = rd_u16(&h);
 	length = rd_u16(&h);
 	if (w->bad)
 		return WALK_END;
 	if (length && (length < UDP_HEADER || !walk_limit(w, length - UDP_HEADER)))
 		return walk_stop(w, PACKET_BAD);
-	fill_segment(w, &s);
-	w->out->segment = s;
-	w->datagram = true;
-	switch (s.dst.port) {
+	segment(w, s);
+	switch (s->dst.port) {
 	case PORT_VXLAN:
 	case PORT_VXLAN_LINUX:
-		return WALK_VXLAN;
+		return tunnel(w, WALK_VXLAN);
 	case PORT_GENEVE:
-		return WALK_GENEVE;
+		return tunnel(w, WALK_GENEVE);
 	default:
 		return WALK_END;
 	}
@@ -107,9 +113,10 @@ static enum packet_outcome run(struct walk *w, enum walk_step step)
 		w->outcome = w->after ? PACKET_CUT : PACKET_BAD;
 	else if (step != WALK_END)
 		w->outcome = PACKET_OTHER;
-	if (w->outcome == PACKET_BAD && w->datagram)
-		w->outcome = PACKET_SEGMENT;
-	return w->outcome;
+	if (w->outcome != PACKET_BAD || !w->tunnel)
+		return w->outcome;
+	w->out->segment = w->outer;
+	return PACKET_SEGMENT;
 }
 
 enum packet_outcome packet_parse(unsigned link, struct bytes frame, size_t wire_n,
@@ -121,7 +128,7 @@ enum packet_outcome packet_parse(unsigned link, struct bytes frame, size_t wire_
 	w.r = rd_init(frame, &w.bad);
 	w.after = wire_n > frame.n ? wire_n - frame.n : 0;
 	w.soft = true;
-	w.datagram = false;
+	w.tunnel = false;
 	w.outcome = PACKET_OTHER;
 	w.out = out;
 	return run(&w, walk_link(&w, link));
@@ -129,13 +136,14 @@ enum packet_outcome packet_parse(unsigned link, struct bytes frame, size_t wire_
 
 enum packet_outcome packet_parse_datagram(const struct packet_fragment *whole, union packet *out)
 {
-	struct walk w = { .after = whole->missing,
-			  .protocol = whole->protocol,
-			  .src = whole->src,
-			  .dst = whole->dst,
+	struct packet_fragment from = *whole;
+	struct walk w = { .after = from.missing,
+			  .protocol = from.protocol,
 			  .outcome = PACKET_OTHER,
 			  .out = out };
 
-	w.r = rd_init(whole->payload, &w.bad);
+	w.r = rd_init(from.payload, &w.bad);
+	out->segment.src = from.src;
+	out->segment.dst = from.dst;
 	return run(&w, WALK_PROTOCOL);
 }

@@ -33,8 +33,8 @@ enum tcp_flag {
 };
 
 struct packet_segment {
-	bool udp;	      /* a datagram: seq, ack, flags are 0 */
 	struct addr src, dst; /* innermost, with ports */
+	bool udp;	      /* a datagram: seq, ack, flags are 0 */
 	uint32_t seq, ack;
 	uint8_t flags;	      /* enum tcp_flag */
 	struct bytes payload; /* what was captured of it */

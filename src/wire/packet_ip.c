@@ -38,10 +38,11 @@ static void address(struct addr *a, enum addr_family family, struct bytes ip)
 static enum walk_step fragment(struct walk *w, const struct packet_fragment *f)
 {
 	struct packet_fragment *out = &w->out->fragment;
+	struct addr src = w->out->segment.src, dst = w->out->segment.dst;
 
 	*out = *f;
-	out->src = w->src;
-	out->dst = w->dst;
+	out->src = src;
+	out->dst = dst;
 	out->protocol = w->protocol;
 	out->payload = rd_rest(&w->r);
 	out->missing = (uint32_t)w->after;
@@ -63,8 +64,8 @@ static enum walk_step ip4(struct walk *w)
 	rd_skip(&h, 1);
 	w->protocol = rd_u8(&h);
 	rd_skip(&h, 2);
-	address(&w->src, ADDR_IP4, rd_take(&h, 4));
-	address(&w->dst, ADDR_IP4, rd_take(&h, 4));
+	address(&w->out->segment.src, ADDR_IP4, rd_take(&h, 4));
+	address(&w->out->segment.dst, ADDR_IP4, rd_take(&h, 4));
 	if (w->bad)
 		return WALK_END;
 	if (header < IP4_HEADER || (length && length < header) ||
@@ -89,8 +90,8 @@ static enum walk_step ip6(struct walk *w)
 	length = rd_u16(&h);
 	w->protocol = rd_u8(&h);
 	rd_skip(&h, 1);
-	address(&w->src, ADDR_IP6, rd_take(&h, 16));
-	address(&w->dst, ADDR_IP6, rd_take(&h, 16));
+	address(&w->out->segment.src, ADDR_IP6, rd_take(&h, 16));
+	address(&w->out->segment.dst, ADDR_IP6, rd_take(&h, 16));
 	if (!w->bad && length && !walk_limit(w, length))
 		return walk_stop(w, PACKET_BAD);
 	return WALK_PROTOCOL;
@@ -108,6 +109,11 @@ enum walk_step walk_ip(struct walk *w)
 	default:
 		return walk_stop(w, PACKET_BAD);
 	}
+}
+
+static bool is_ip6(const struct walk *w)
+{
+	return w->out->segment.src.family == ADDR_IP6;
 }
 
 enum walk_step walk_protocol(struct walk *w)
@@ -130,9 +136,9 @@ enum walk_step walk_protocol(struct walk *w)
 	case PROTOCOL_MOBILITY:
 	case PROTOCOL_HIP:
 	case PROTOCOL_SHIM6:
-		return w->src.family == ADDR_IP6 ? WALK_EXTENSION : walk_stop(w, PACKET_OTHER);
+		return is_ip6(w) ? WALK_EXTENSION : walk_stop(w, PACKET_OTHER);
 	case PROTOCOL_FRAGMENT:
-		return w->src.family == ADDR_IP6 ? WALK_FRAGMENT : walk_stop(w, PACKET_OTHER);
+		return is_ip6(w) ? WALK_FRAGMENT : walk_stop(w, PACKET_OTHER);
 	default:
 		return walk_stop(w, PACKET_OTHER);
 	}

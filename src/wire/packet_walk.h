@@ -32,10 +32,10 @@ struct walk {
 	bool soft;    /* where r and after end is what the file said; no header has said it yet */
 	uint16_t type;
 	uint8_t protocol;
-	bool datagram; /* out holds one of UDP: it may be no tunnel after all */
-	struct addr src, dst;
+	bool tunnel; /* outer is filled: a datagram that may be no tunnel after all */
+	struct packet_segment outer;
 	enum packet_outcome outcome;
-	union packet *out;
+	union packet *out; /* its addresses are those of the last IP header */
 };
 
 /* Each reads its header at walk.r, which may be too short for it: whoever runs the steps looks at
