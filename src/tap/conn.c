@@ -27,12 +27,41 @@ static void on_conflict(void *ctx, uint64_t offset, struct tap_at at)
 		 s->dir == DIR_UP ? "client" : "server", (unsigned long long)offset);
 }
 
-static void end_side(struct conn_side *s, enum leg_end how, struct tap_at at)
+static bool waits_for_secrets(const struct conn *c)
+{
+	return c->flow.holds != 0;
+}
+
+/* Whether it is among those that hear of new secrets. */
+static void note_wants(struct conn *c)
+{
+	bool listed = !list_empty(&c->flow.waiting);
+
+	if (c->flow.wants && !listed)
+		list_add(&c->flow.shared->waiting, &c->flow.waiting);
+	if (!c->flow.wants && listed)
+		list_remove(&c->flow.waiting);
+}
+
+static void end_side(struct conn_side *s, enum leg_end how)
 {
 	if (s->ended)
 		return;
 	s->ended = true;
-	layer_end(s->conn->layer, s->dir, how, at);
+	s->how = how;
+}
+
+/* The layer gives up what waits when it hears of the end. */
+static void tell_ends(struct conn *c, struct tap_at at)
+{
+	for (int i = 0; i < 2; i++) {
+		struct conn_side *s = &c->side[i];
+
+		if (!s->ended || s->told)
+			continue;
+		s->told = true;
+		layer_end(c->layer, s->dir, s->how, at);
+	}
 }
 
 static void on_end(void *ctx, bool reset, struct tap_at at)
@@ -41,8 +70,9 @@ static void on_end(void *ctx, bool reset, struct tap_at at)
 	struct conn *c = s->conn;
 
 	c->reset |= reset;
-	end_side(s, reset ? END_RESET : END_CLEAN, at);
-	c->over = c->reset || (c->side[DIR_UP].ended && c->side[DIR_DOWN].ended);
+	end_side(s, reset ? END_RESET : END_CLEAN);
+	if (!waits_for_secrets(c))
+		tell_ends(c, at);
 }
 
 static const struct stream_hooks hooks = {
@@ -152,6 +182,7 @@ static void tcp_segment(struct conn *c, const struct tap_segment *s)
 
 	tell_tcp(c, s);
 	stream_segment(&c->side[s->dir].stream, &in);
+	note_wants(c);
 }
 
 static void udp_datagram(struct conn *c, const struct tap_segment *s)
@@ -179,6 +210,24 @@ void conn_segment(struct conn *c, const struct tap_segment *s)
 		tcp_segment(c, s);
 	else
 		udp_datagram(c, s);
+}
+
+void conn_secrets(struct conn *c, struct tap_at at)
+{
+	layer_secrets(c->layer, at);
+	if (!waits_for_secrets(c))
+		tell_ends(c, at);
+	note_wants(c);
+}
+
+bool conn_has_ended(const struct conn *c)
+{
+	return c->reset || (c->side[DIR_UP].ended && c->side[DIR_DOWN].ended);
+}
+
+bool conn_is_over(const struct conn *c)
+{
+	return conn_has_ended(c) && !waits_for_secrets(c);
 }
 
 static const char *nothing_happened(const struct conn *c)
@@ -221,7 +270,8 @@ void conn_finish(struct conn *c, bool open, struct tap_at at)
 		for (int i = 0; i < 2; i++)
 			stream_flush(&c->side[i].stream, at);
 		for (int i = 0; i < 2; i++)
-			end_side(&c->side[i], rest, at);
+			end_side(&c->side[i], rest);
+		tell_ends(c, at);
 	}
 	if (!open)
 		tell_leg_end(c, at);

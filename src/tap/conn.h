@@ -13,8 +13,10 @@ struct conn_side {
 	struct conn *conn;
 	enum flow_dir dir;
 	struct stream stream;
-	bool ended;
-	int64_t pid; /* 0: not told yet */
+	bool ended;	  /* the stream has */
+	bool told;	  /* the layer knows it */
+	enum leg_end how; /* … it ended */
+	int64_t pid;	  /* 0: not told yet */
 };
 
 struct conn {
@@ -29,7 +31,6 @@ struct conn {
 	bool opened, answered; /* SYN; SYN and ACK */
 	bool acknowledged;     /* the client's answer to that */
 	bool reset;
-	bool over; /* nothing more comes of it */
 };
 
 /* s is the first segment of its flow. Tells of the beginning. */
@@ -37,6 +38,12 @@ int conn_new(struct tap_shared *shared, struct stream_pool *pool, const struct t
 	     struct conn **out, struct err *e) MUST_CHECK;
 void conn_free(struct conn *c);
 void conn_segment(struct conn *c, const struct tap_segment *s);
+/* Secrets came. */
+void conn_secrets(struct conn *c, struct tap_at at);
+/* Both directions of its TCP have ended, or it was reset. */
+bool conn_has_ended(const struct conn *c);
+/* That, and nothing is waited for. */
+bool conn_is_over(const struct conn *c);
 /* Tells of the end. open: the capture ends before the flow. */
 void conn_finish(struct conn *c, bool open, struct tap_at at);
 

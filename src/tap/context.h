@@ -33,7 +33,7 @@ struct tap_shared {
 	size_t rsa_key_count;
 	struct bytes psk; /* --psk; empty: none */
 	const struct tap_sessions *sessions;
-	struct list waiting; /* flows (tap_flow.waiting) whose layer wants to hear of new secrets */
+	struct list waiting; /* flows (tap_flow.waiting) that want to hear of new secrets */
 	uint64_t trials_left;
 	size_t held, held_max; /* bytes that wait in all flows */
 	struct buf plain;      /* scratch for one record, for whoever decrypts */
@@ -51,7 +51,10 @@ struct tap_flow {
 	bool truncated;	   /* TLS ended without close_notify in a direction */
 	uint64_t bytes[2]; /* of application data in the clear, by direction */
 	uint64_t gap_bytes;
-	struct list waiting; /* among the flows that wait for secrets */
+	/* A bit for each TLS in the other: */
+	uint8_t wants;	     /* new secrets are of use to it */
+	uint8_t holds;	     /* and bytes wait for them: the flow is not over when its TCP is */
+	struct list waiting; /* among the flows that want them */
 };
 
 /* Fills in flow, place and time, and tells it. */

@@ -139,6 +139,19 @@ static void run_one(struct session *s, enum flow_dir dir)
 	held_free(s, h);
 }
 
+/* What new secrets would be good for. */
+static void note_wants(struct session *s)
+{
+	const struct side *up = &s->sides[DIR_UP], *down = &s->sides[DIR_DOWN];
+	uint8_t bit = (uint8_t)(1u << s->depth);
+	bool come = s->flow->shared->secrets_may_come;
+	bool holds = come && (up->waits || down->waits);
+	bool wants = holds || (come && (up->state == SIDE_DARK || down->state == SIDE_DARK));
+
+	s->flow->holds = (uint8_t)(holds ? s->flow->holds | bit : s->flow->holds & ~bit);
+	s->flow->wants = (uint8_t)(wants ? s->flow->wants | bit : s->flow->wants & ~bit);
+}
+
 void held_run(struct session *s)
 {
 	enum flow_dir dir;
@@ -155,6 +168,7 @@ void held_run(struct session *s)
 	/* What is over needs no more patience than what comes. */
 	if (s->impatient && !s->sides[DIR_UP].tcp_ended)
 		s->impatient = false;
+	note_wants(s);
 }
 
 void held_fini(struct session *s, struct side *side)

@@ -159,12 +159,12 @@ void tap_segment(struct tap *t, const struct tap_segment *s)
 	if (!c)
 		return; /* it ended already */
 	if (s->over) {
-		finish(t, c, !c->layer ? false : !c->over, s->at);
+		finish(t, c, c->layer && !conn_has_ended(c), s->at);
 		return;
 	}
 	tell_process(t, c, s);
 	conn_segment(c, s);
-	if (c->over)
+	if (conn_is_over(c))
 		finish(t, c, false, s->at);
 }
 
@@ -176,7 +176,11 @@ int tap_secrets(struct tap *t, struct bytes text, struct tap_at at, struct err *
 	LIST_EACH (it, &t->shared.waiting) {
 		struct tap_flow *f = LIST_OWNER(it, struct tap_flow, waiting);
 
-		layer_secrets(LIST_OWNER(f, struct conn, flow)->layer, at);
+		struct conn *c = LIST_OWNER(f, struct conn, flow);
+
+		conn_secrets(c, at);
+		if (conn_is_over(c))
+			finish(t, c, false, at);
 	}
 	return 0;
 }
@@ -201,7 +205,7 @@ uint64_t tap_finish(struct tap *t, struct tap_at at)
 	c = LIST_OWNER(t->open[udp].next, struct conn, all);
 	flow = c->flow.number;
 	/* A UDP flow has no end of its own. */
-	finish(t, c, !udp, at);
+	finish(t, c, !udp && !conn_has_ended(c), at);
 	return flow;
 }
 
