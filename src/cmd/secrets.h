@@ -17,6 +17,8 @@ struct secrets_walk {
 };
 int secrets_walk(const char *path, struct secrets_walk *walk, struct err *e) MUST_CHECK;
 
+const char *secrets_name(const char *path); /* for a person: what "-" stands for */
+
 /* Each returns the exit status; what went wrong was printed. */
 int secrets_add(const struct args *a);
 int secrets_list(const struct args *a);

@@ -298,7 +298,7 @@ int secrets_add(const struct args *args)
 	    capture_output_commit(&a.out, &e) < 0) {
 		status = verb_fail(&e);
 	} else {
-		say_what_was_done(&a, path);
+		say_what_was_done(&a, secrets_name(path));
 		status = walk.cut || a.missing || a.dark ? EXIT_PARTIAL : EXIT_OK;
 	}
 	add_fini(&a);

@@ -121,9 +121,9 @@ int secrets_list(const struct args *a)
 	if (list(path, &l, &walk, &e) < 0) {
 		status = verb_fail(&e);
 	} else {
-		say_what_is_wrong(l.table, path);
+		say_what_is_wrong(l.table, secrets_name(path));
 		if (l.text.n == 0)
-			fprintf(stderr, "oriel: %s: no secrets\n", path);
+			fprintf(stderr, "oriel: %s: no secrets\n", secrets_name(path));
 		status = verb_print(buf_bytes(&l.text));
 		if (status == EXIT_OK && (walk.cut || l.damaged))
 			status = EXIT_PARTIAL;
@@ -174,8 +174,9 @@ int secrets_drop(const struct args *a)
 	else if (walk.cut || d.missing)
 		status = EXIT_PARTIAL;
 	if (status == EXIT_OK || status == EXIT_PARTIAL)
-		fprintf(stderr, "oriel: %s: %llu block%s of secrets taken out\n", a->operands[1],
-			(unsigned long long)d.dropped, d.dropped == 1 ? "" : "s");
+		fprintf(stderr, "oriel: %s: %llu block%s of secrets taken out\n",
+			secrets_name(a->operands[1]), (unsigned long long)d.dropped,
+			d.dropped == 1 ? "" : "s");
 	capture_output_fini(&d.out);
 	return status;
 }

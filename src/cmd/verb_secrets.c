@@ -14,6 +14,11 @@ const struct args_option secrets_options[] = {
 	{ 0 },
 };
 
+const char *secrets_name(const char *path)
+{
+	return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
 /* A path of the user stands at the front of each sentence about the capture. */
 int secrets_walk(const char *path, struct secrets_walk *walk, struct err *e)
 {
