@@ -1,6 +1,7 @@
 #include "tap/protect.h"
 
 #include "base/mem.h"
+#include "crypt/keystream.h"
 #include "tap/protect_part.h"
 
 /* Two MAC keys, keys and vectors at their longest. */
@@ -249,6 +250,7 @@ void protect_free(struct protect *p)
 	if (!p)
 		return;
 	cipher_free(p->cipher);
+	keystream_free(p->keystream);
 	mem_wipe(p, sizeof(*p));
 	mem_free(p);
 }

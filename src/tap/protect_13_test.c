@@ -5,8 +5,10 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "crypt/testkit.h"
 #include "tap/protect.h"
+#include "tap/protect_part.h"
 
 #define BODY_MAX 1024
 
@@ -161,6 +163,72 @@ static void refuses_what_is_not_the_record(void **state)
 	}
 }
 
+/* Which numbers a record can have is seen beforehand after a while; the right one is never missed,
+ * wherever in a block of the cipher the type stands. */
+static void finds_a_number_from_below_and_above(void **state)
+{
+	const uint64_t right = 1000 + 7;
+	uint8_t inner[BODY_MAX] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		for (size_t n = 1; n < 140; n += 1 + n / 20) {
+			struct protect *p = new_key(codes[i]);
+			struct protect_opened o;
+			struct sealed s;
+			uint8_t out[BODY_MAX];
+
+			/* Some end with padding. */
+			test_fill(inner, n, (uint32_t)n);
+			inner[n - 1] = n % 3 ? 21 + n % 4 : 0;
+			seal(suite_find(codes[i]), right, bytes_of(inner, n), &s);
+			for (uint64_t off = 400; off > 0; off--) {
+				assert_false(protect_open(p, right - off, &s.r, out, &o));
+				assert_false(protect_open(p, right + off, &s.r, out, &o));
+			}
+			assert_true(protect_open(p, right, &s.r, out, &o));
+			protect_free(p);
+		}
+}
+
+static void sees_that_most_numbers_cannot_be(void **state)
+{
+	static const uint16_t all[] = { 0x1301, 0x1302, 0x1303, 0x1304, 0x1305 };
+	const uint8_t body[100] = { 0 };
+	const struct record r = { .type = 23, .version = 0x0303, .body = bytes_of(body, 100) };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct protect *p = new_key(all[i]);
+		size_t possible = 0;
+
+		for (uint64_t seq = 0; seq < 4096; seq++)
+			possible += protect_may_fit(p, seq, &r);
+		/* Five of 256 are 80 of 4096. */
+		assert_in_range(possible, 40, 140);
+		protect_free(p);
+	}
+}
+
+/* Without memory for the look every number is tried. */
+static void finds_a_number_without_memory_too(void **state)
+{
+	struct protect *p = new_key(0x1303);
+	struct protect_opened o;
+	struct sealed s;
+	uint8_t out[BODY_MAX];
+
+	(void)state;
+	seal(suite_find(0x1303), 100, bytes_str("text\x17"), &s);
+	mem_fail_at(1);
+	for (uint64_t seq = 0; seq < 100; seq++)
+		assert_false(protect_open(p, seq, &s.r, out, &o));
+	mem_fail_at(0);
+	assert_true(protect_may_fit(p, 0, &s.r));
+	assert_true(protect_open(p, 100, &s.r, out, &o));
+	protect_free(p);
+}
+
 static void has_no_next_generation_before_tls_1_3(void **state)
 {
 	const struct protect_12 in = { .suite = suite_find(0x009c),
@@ -185,6 +253,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_the_type_from_behind_the_text),
 		cmocka_unit_test(refuses_what_is_not_the_record),
+		cmocka_unit_test(finds_a_number_from_below_and_above),
+		cmocka_unit_test(sees_that_most_numbers_cannot_be),
+		cmocka_unit_test(finds_a_number_without_memory_too),
 		cmocka_unit_test(has_no_next_generation_before_tls_1_3),
 	};
 

@@ -7,6 +7,15 @@
 
 #define BLOCK_MAX 16
 
+/* The answers of a look at 64 numbers that stand together. A search may go up and down at once. */
+#define PROTECT_LOOKED 4
+struct protect_looked {
+	bool filled;
+	uint8_t byte; /* the last but for the tag */
+	size_t at;    /* where it stands */
+	uint64_t group, possible;
+};
+
 typedef bool protect_way(struct protect *p, uint64_t seq, const struct record *r, uint8_t *out,
 			 struct protect_opened *opened);
 
@@ -23,6 +32,11 @@ struct protect {
 	struct secret
 		iv; /* AEAD: the fixed part of the nonce; of CBC the next vector, if implicit */
 	struct secret secret; /* TLS 1.3: of the traffic */
+	/* For searches in TLS 1.3, from some records on that did not open. */
+	unsigned misses;
+	bool keystream_failed;
+	struct keystream *keystream;
+	struct protect_looked looked[PROTECT_LOOKED];
 };
 
 protect_way protect_open_aead_12, protect_open_chacha_12, protect_open_cbc, protect_open_stream;
@@ -31,6 +45,11 @@ protect_way protect_open_aead_12, protect_open_chacha_12, protect_open_cbc, prot
  * in got? */
 bool protect_mac_fits(const struct protect *p, uint64_t seq, const struct record *r,
 		      struct bytes content, struct bytes got);
+
+/* TLS 1.3: false when the record cannot have that number under this key. */
+bool protect_may_fit(struct protect *p, uint64_t seq, const struct record *r);
+/* Makes the key stream that it looks at; false when there is none for the cipher. */
+bool protect_keystream(struct protect *p);
 
 /* iv xor number, right-aligned (RFC 8446, 5.3). nonce has room for iv.n bytes, at least 8. */
 void protect_nonce(struct bytes iv, uint64_t seq, uint8_t *nonce);
