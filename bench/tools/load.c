@@ -107,7 +107,7 @@ static bool wants_more(const struct load *l)
 {
 	if (l->over || (l->count && l->begun >= l->count))
 		return false;
-	return !l->seconds || clock_mono_ns() < l->end_ns;
+	return l->seconds <= 0 || clock_mono_ns() < l->end_ns;
 }
 
 static void refill(struct load *l)
@@ -599,7 +599,7 @@ int main(int argc, char **argv)
 		die("usage: see the head of bench/tools/load.c");
 	for (int i = 2; i < argc; i += 2)
 		option(&l, argv[i], argv[i + 1]);
-	if (!l.to.port || !l.name_before[0] || (!l.count && !l.seconds) || !l.flight)
+	if (!l.to.port || !l.name_before[0] || (!l.count && l.seconds <= 0) || !l.flight)
 		die("--to, --name, and --count or --seconds are needed");
 	prepare(&l);
 	l.started_ns = clock_mono_ns();

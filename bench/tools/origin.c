@@ -428,7 +428,7 @@ static void on_input(void *ctx, unsigned events)
 int main(int argc, char **argv)
 {
 	static struct origin o;
-	struct loop_watch *input;
+	struct loop_watch *input = NULL;
 	struct err e = { 0 };
 
 	if (argc != 5)
