@@ -92,19 +92,29 @@ static void drop_old(struct fragments *f, struct tap_at at)
 	}
 }
 
+/* NULL when keep is the only one. */
+static struct datagram *oldest_but(struct fragments *f, const struct datagram *keep)
+{
+	LIST_EACH (it, &f->recent) {
+		struct datagram *d = LIST_OWNER(it, struct datagram, recent);
+
+		if (d != keep)
+			return d;
+	}
+	return NULL;
+}
+
 /* Room for n more bytes, if need be at the cost of the oldest datagrams but keep. */
 static bool make_room(struct fragments *f, size_t n, const struct datagram *keep)
 {
-	while (f->used + n > f->max && !list_empty(&f->recent)) {
-		struct datagram *d = LIST_OWNER(f->recent.next, struct datagram, recent);
+	while (f->used + n > f->max) {
+		struct datagram *d = oldest_but(f, keep);
 
-		if (d == keep && d->recent.next == &f->recent)
+		if (!d)
 			return false;
-		if (d == keep)
-			d = LIST_OWNER(d->recent.next, struct datagram, recent);
 		datagram_drop(f, d);
 	}
-	return f->used + n <= f->max;
+	return true;
 }
 
 /* Addresses, id and, in IPv4 only, the protocol: in IPv6 that of the first fragment counts, and

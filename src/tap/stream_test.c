@@ -640,7 +640,6 @@ static void time_never_goes_back(void **state)
 
 	open_up(lab);
 	data(lab, 3, "def");
-	early = lab->at;
 	wait(lab, 1000 * MS, 5);
 	data(lab, 0, "abc");
 	expect(lab, "abcdef");
