@@ -214,7 +214,7 @@ static bool p_hash(enum digest d, struct bytes secret, const struct prf_input *i
 
 	for (size_t done = 0; ok && done < n;) {
 		ok = hmac(d, &p, parts, ARRAY_LEN(parts), block);
-		for (size_t i = 0; i < size && done < n; i++, done++)
+		for (size_t i = 0; ok && i < size && done < n; i++, done++)
 			out[done] ^= block[i];
 		ok = ok && (done == n || hmac(d, &p, parts, 1, a));
 	}

@@ -44,7 +44,9 @@ struct protect_opened {
 };
 /* Opens a record as number seq of this key. out has room for the record's body. False: the tag (MAC,
  * padding) does not fit, and nothing has changed but out. Where the MAC fits, the answer is sure but
- * for NULL ciphers without one. A record of TLS 1.3 that is nothing but padding has type 0. */
+ * for NULL ciphers without one. A record of TLS 1.3 that is nothing but padding has type 0.
+ * In a search for the number of a record of TLS 1.3 most of the wrong ones cost a tenth of a
+ * microsecond after the first few, however long the record is. */
 bool protect_open(struct protect *p, uint64_t seq, const struct record *r, uint8_t *out,
 		  struct protect_opened *opened);
 /* The shortest body that a record can have under this key. */
