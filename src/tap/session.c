@@ -162,6 +162,7 @@ void session_lost_record(struct session *s, enum flow_dir dir, size_t n, struct 
 {
 	s->sides[dir].failed++;
 	s->sides[dir].broken = true;
+	inflater_miss(s->sides[dir].inflater);
 	buf_clear(&s->sides[dir].messages);
 	tell_gap(s, dir, n, at);
 	tell_above_gap(s, dir, n, at);
@@ -181,6 +182,7 @@ static void side_fini(struct session *s, struct side *side)
 	buf_fini(&side->buffer);
 	buf_fini(&side->messages);
 	protect_free(side->protect);
+	inflater_free(side->inflater);
 }
 
 static void on_feed(struct layer *l, enum flow_dir dir, struct bytes in, struct tap_at at)

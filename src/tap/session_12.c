@@ -6,7 +6,8 @@
 #include "wire/server_hello.h"
 
 #define EXTENSION_TRUNCATED_HMAC 4
-#define NAMED_CURVE 3 /* RFC 8422, 5.4 */
+#define COMPRESSION_DEFLATE 1 /* RFC 3749 */
+#define NAMED_CURVE 3	      /* RFC 8422, 5.4 */
 #define CHAIN_BLOCK_MAX 64
 
 /* What belongs to one handshake and not to the next. */
@@ -181,6 +182,8 @@ void session_ccs_12(struct session *s, enum flow_dir dir, struct tap_at at)
 		s->resumed = !s->old->hello_done;
 	protect_free(side->protect);
 	side->protect = NULL;
+	inflater_free(side->inflater);
+	side->inflater = NULL;
 	side->epoch = EPOCH_SESSION;
 	side->seq = 0;
 	side->failed = 0;
@@ -306,6 +309,28 @@ static void opened(const struct session *s, struct side *side, const struct reco
 		side->nonce = rd_u64(&rd);
 }
 
+/* What was compressed is now plain. */
+static void inflate_opened(struct session *s, enum flow_dir dir, const struct record *r,
+			   struct protect_opened *o)
+{
+	struct side *side = &s->sides[dir];
+
+	if (s->old->compression == 0)
+		return;
+	if (!side->inflater && inflater_new(&side->inflater) < 0) {
+		session_darken(s, dir, r->raw.n);
+		o->type = 0;
+		return;
+	}
+	if (inflater_run(side->inflater, o->plain, &o->plain))
+		return;
+	tell_dark(s, DARK_GAP, side->at,
+		  "what the %s sends is compressed, and cannot be undone without what was lost",
+		  dir == DIR_UP ? "client" : "server");
+	session_darken(s, dir, r->raw.n);
+	o->type = 0;
+}
+
 /* A record went bad: the one after it is opened all the same. */
 static void pass_over(struct session *s, enum flow_dir dir, const struct record *r)
 {
@@ -322,8 +347,10 @@ enum took session_open_12(struct session *s, enum flow_dir dir, const struct rec
 	struct side *side = &s->sides[dir];
 	struct key_trial t = { .fits = fits_first, .record = r, .opened = o };
 
-	if (!s->old || s->old->compression) {
-		tell_dark(s, DARK_CIPHER, side->at, "compression within TLS is not undone");
+	if (!s->old || s->old->compression > COMPRESSION_DEFLATE) {
+		tell_dark(s, DARK_CIPHER, side->at,
+			  "the compression method %u of TLS is not supported",
+			  s->old ? s->old->compression : 0);
 		session_darken(s, dir, r->raw.n);
 		return TOOK_ALL;
 	}
@@ -343,5 +370,6 @@ enum took session_open_12(struct session *s, enum flow_dir dir, const struct rec
 		return not_opened(s, dir, r, &t);
 	}
 	opened(s, side, r);
+	inflate_opened(s, dir, r, o);
 	return TOOK_ALL;
 }

@@ -73,6 +73,16 @@ static bool try_own(const struct any *a, unsigned *count)
 	return false;
 }
 
+static size_t count_own(const struct session *s, enum flow_dir dir)
+{
+	const struct keylog_secret *k = NULL;
+	size_t n = 0;
+
+	while ((k = session_secret(s, session_label(dir, EPOCH_TRAFFIC), KEYLOG_NEXT, k)))
+		n++;
+	return n;
+}
+
 static bool try_newest(const struct any *a, const struct newest_secrets *newest, unsigned *count)
 {
 	for (size_t i = 0; i < newest->count; i++) {
@@ -88,12 +98,18 @@ bool session_try_any(struct session *s, enum flow_dir dir, const struct record *
 {
 	struct side *side = &s->sides[dir];
 	struct any a = { .s = s, .dir = dir, .record = r, .opened = o, .seq = seq };
-	struct newest_secrets newest = { .count = 0 };
+	struct newest_secrets newest;
+	size_t known;
 
+	newest.count = newest.seen = 0;
 	if (s->version && !session_is_13(s))
 		return false;
 	if (!s->has_client)
 		session_newest(s, session_label(dir, EPOCH_TRAFFIC), &newest);
+	known = s->has_client ? SIZE_MAX - count_own(s, dir) : newest.seen + 1;
+	if (side->seek.searched == known)
+		return false;
+	side->seek.searched = known;
 	for (size_t i = 0; i + 1 < ARRAY_LEN(rounds); i++) {
 		unsigned count = 0;
 		bool found;

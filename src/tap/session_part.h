@@ -10,6 +10,7 @@
  *   session_13.c      keys of TLS 1.3
  *   session_12.c      keys of TLS 1.2 and before
  *   session_master.c  the master secrets that they may come from
+ *   session_inflate.c compression within TLS
  *   session_seek.c    where to go on after a gap
  *   session_any.c     which connection it is, in a capture that begins in its middle
  *
@@ -56,15 +57,16 @@ enum took {
 struct side {
 	enum side_state state;
 	enum epoch epoch;
-	struct protect *protect; /* NULL: not chosen yet */
-	uint64_t seq;		 /* of the next record */
-	uint32_t generation;	 /* of EPOCH_TRAFFIC */
-	unsigned failed;	 /* records in a row that did not open */
-	bool finished;		 /* its Finished was seen */
-	bool closed;		 /* its close_notify was seen */
-	bool hello_lost;	 /* its hello is not in the capture, or not whole */
-	bool broken;		 /* of the handshake messages something is missing */
-	bool tcp_ended;		 /* nothing more comes, but for what is held */
+	struct protect *protect;   /* NULL: not chosen yet */
+	struct inflater *inflater; /* NULL: nothing is compressed */
+	uint64_t seq;		   /* of the next record */
+	uint32_t generation;	   /* of EPOCH_TRAFFIC */
+	unsigned failed;	   /* records in a row that did not open */
+	bool finished;		   /* its Finished was seen */
+	bool closed;		   /* its close_notify was seen */
+	bool hello_lost;	   /* its hello is not in the capture, or not whole */
+	bool broken;		   /* of the handshake messages something is missing */
+	bool tcp_ended;		   /* nothing more comes, but for what is held */
 	bool above_ended;
 	size_t last_size; /* of the record that was opened last */
 	uint64_t nonce;	  /* of that record, where TLS 1.2 sends it */
@@ -86,6 +88,7 @@ struct side {
 		bool seen;	/* something came after the loss */
 		unsigned tried; /* records that did not open */
 		unsigned candidates; /* secrets of any connection that were tried */
+		size_t searched;     /* when: how much was known then, to search once only */
 	} seek;
 };
 
@@ -270,6 +273,15 @@ bool session_pick_12(struct session *s, enum flow_dir dir, struct key_trial *t);
 void session_message_12(struct session *s, enum flow_dir dir, const struct handshake *m,
 			struct tap_at at);
 void session_ccs_12(struct session *s, enum flow_dir dir, struct tap_at at);
+
+/* session_inflate.c */
+
+struct inflater;
+int inflater_new(struct inflater **out) MUST_CHECK;
+void inflater_free(struct inflater *i);
+void inflater_miss(struct inflater *i); /* a record was lost; i may be NULL */
+/* *out is valid until the next call. False: it makes no sense, and nothing after it will. */
+bool inflater_run(struct inflater *i, struct bytes in, struct bytes *out);
 
 /* session_seek.c */
 

@@ -35,9 +35,11 @@ void session_seek_on(struct session *s, enum flow_dir dir)
 	side->seek.exact = SIZE_MAX;
 	side->seek.tried = 0;
 	side->seek.candidates = 0;
+	side->seek.searched = 0;
 	side->seek.any = false;
 	side->seek.seen = false;
 	side->broken = true;
+	inflater_miss(side->inflater);
 	if (side->epoch == EPOCH_PLAIN && !(dir == DIR_UP ? s->has_client : s->has_server))
 		side->hello_lost = true;
 	buf_clear(&side->messages);
@@ -449,7 +451,7 @@ static bool next_record(struct session *s, enum flow_dir dir)
 		return true;
 	}
 	side->seek.tried--;
-	if (must_wait(s, dir) || session_secrets_may_come(s)) {
+	if (must_wait(s, dir) || (session_secrets_may_come(s) && !side->protect)) {
 		wait(side);
 		return false;
 	}
@@ -473,6 +475,11 @@ static void seek_run(struct session *s, enum flow_dir dir, bool final)
 			return;
 		}
 		s->flow->encrypted = true;
+		if (side->inflater) {
+			/* What is compressed refers to what is lost. */
+			give_up(s, dir);
+			return;
+		}
 		if (!side->seek.candidates && must_wait(s, dir)) {
 			wait(side);
 			return;
