@@ -10,7 +10,8 @@ from harness import client, hello, peers, process, raw
 
 pytestmark = pytest.mark.sanitized
 
-QUICK = {'timeouts': {'hello': '400ms', 'handshake': '400ms', 'dial': '400ms'}}
+# Long enough for those who do nothing wrong, on a busy machine and under a sanitizer.
+QUICK = {'timeouts': {'hello': '1s', 'handshake': '1s', 'dial': '1s'}}
 BOUND = 10.0
 
 
@@ -108,14 +109,11 @@ def test_a_hello_that_never_ends(case):
     """A byte now and then does not keep it open."""
     c = case()
     data, begun = raw.hello(), time.monotonic()
-    with raw.dial(c.oriel.port) as s:
-        try:
-            for i in range(200):
-                s.sendall(data[i:i + 1])
-                time.sleep(0.02)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-    assert 0.3 < time.monotonic() - begun < 3.5
+    with raw.dial(c.oriel.port) as s, pytest.raises((BrokenPipeError, ConnectionResetError)):
+        for i in range(200):
+            s.sendall(data[i:i + 1])
+            time.sleep(0.02)
+    assert time.monotonic() - begun > 0.9
     c.ends('client-hello-timeout', 'client')
 
 
@@ -378,6 +376,8 @@ def test_no_descriptors_left(run_oriel, https, limit):
     by the same processes. With a limit that leaves room for it, those that are too many only wait."""
     oriel = run_oriel(raw.egress(timeouts={'hello': '60s'}, threads=1),
                       prefix=['sh', '-c', f'ulimit -n {limit}; exec "$@"', 'sh'])
+    # Its processes have all descriptors that they give to each other: there would be no room for them later.
+    assert client.curl(f'https://{raw.NAME}:{https.port}/', proxy=oriel, cafile=oriel.root).ok()
     before = sorted(oriel.processes())
     held = [raw.dial(oriel.port) for _ in range(150)]
     for s in held:

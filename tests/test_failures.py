@@ -12,7 +12,7 @@ from harness.ports import free_port
 
 pytestmark = pytest.mark.sanitized
 
-QUICK = {'timeouts': {'hello': '300ms', 'dial': '300ms', 'handshake': '300ms'}}
+QUICK = {'timeouts': {'hello': '1s', 'dial': '1s', 'handshake': '1s'}}
 
 
 def failed(oriel, word, side, *words):

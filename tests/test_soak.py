@@ -82,6 +82,11 @@ def settled(oriel):
     return oriel.descriptor_count()
 
 
+def given_back(oriel, before):
+    """The keeper, which makes keys ahead, may have a file open for a moment."""
+    process.wait_until(lambda: settled(oriel) <= before, f'no more than {before} descriptors are open', 30)
+
+
 def memory(oriel):
     total = 0
     for pid in oriel.processes():
@@ -106,7 +111,7 @@ def test_one_after_another_none_is_lost_and_nothing_stays(start, certs, run_orie
         assert got.startswith(b'HTTP/1.1 200 OK') and how == 'clean'
     lines = process.wait_until(lambda: len(found := oriel.events(type='connection')) == count + 100 and found, 'all the lines', 60)
     assert not [line for line in lines if line['failed']]
-    assert settled(oriel) <= before
+    given_back(oriel, before)
     # Sanitizers keep what was freed.
     assert BUILD != 'release' or memory(oriel) - held < 12 * MIB + 400 * count
 
@@ -138,7 +143,7 @@ def test_many_at_once_none_is_lost_and_nothing_stays(start, certs, run_oriel, pr
     assert all(body.startswith(b'HTTP/1.1 200 OK') and how == 'clean' for body, how in got)
     process.wait_until(lambda: len(oriel.events(type='connection', failed=False)) == count + 1, 'all the lines', 60)
     assert not oriel.events(type='connection', failed=True)
-    assert settled(oriel) <= before
+    given_back(oriel, before)
 
 
 @pytest.mark.sanitized
@@ -163,7 +168,7 @@ def test_connections_that_end_badly_leave_nothing_behind(start, certs, run_oriel
         if i % 2:
             raw.resets(s)
         s.close()
-    process.wait_until(lambda: settled(oriel) <= before, 'the descriptors are given back', 30)
+    given_back(oriel, before)
     assert exchange(oriel, server.port, context)[1] == 'clean'
 
 

@@ -471,13 +471,13 @@ def test_half_a_connection_does_not_stay_for_ever(certs, tunnel):
 def test_an_idle_connection_is_closed_on_both_sides(certs, tunnel):
     ends = []
     with serve_tls(certs, lambda tls: ends.append(tls.receive_all())) as server:
-        tls = raw.Tls(tunnel(server.port, timeouts={'idle': '400ms'}))
+        tls = raw.Tls(tunnel(server.port, timeouts={'idle': '1s'}))
         before = time.monotonic()
         for _ in range(8):
             tls.send(b'.')
-            assert not select.select([tls.sock], [], [], 0.1)[0], 'closed although not idle'
+            assert not select.select([tls.sock], [], [], 0.2)[0], 'closed although not idle'
         assert tls.receive_all() == b''
-        assert 1.1 < time.monotonic() - before < 10
+        assert 2.3 < time.monotonic() - before < 20
         process.wait_until(lambda: ends, 'the server sees the end')
     assert ends == [b'.' * 8]
     line = tunnel.oriel().wait_event(type='connection')
@@ -566,10 +566,10 @@ def test_a_reader_that_is_slow_but_reads_is_not_idle(certs, tunnel):
     count = 24 << 20
     written = [0]
     with serve_tls(certs, lambda tls: flood(tls, count, written)) as server:
-        s = tunnel(server.port, timeouts={'idle': '700ms', 'half-close': '700ms'})
+        s = tunnel(server.port, timeouts={'idle': '1s', 'half-close': '1s'})
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         tls = raw.Tls(s)
-        got, slow_until = 0, time.monotonic() + 2.5
+        got, slow_until = 0, time.monotonic() + 3
         while data := tls.receive():
             got += len(data)
             if time.monotonic() < slow_until:

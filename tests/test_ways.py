@@ -397,7 +397,7 @@ def test_a_silent_client_is_dialled_through(between, net, how):
     with net.within('server', lambda: peers.RawServer(peers.speaks_first, host='10.9.0.43', port=443)) as server:
         o = between(how)
         with net.within('client', lambda: socket.create_connection(('10.9.0.43', 443), timeout=20)) as s:
-            s.settimeout(1.5)
+            s.settimeout(1)
             with pytest.raises(TimeoutError):
                 s.recv(1)
             assert server.accepted == 0
