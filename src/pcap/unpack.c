@@ -168,6 +168,7 @@ static int feed_gzip(struct unpack *u, struct bytes *in, struct buf *out, struct
 {
 	for (;;) {
 		size_t before = out->n, left = in->n;
+		enum member member = u->member;
 
 		if (u->member == MEMBER_NONE) {
 			ignore(u, in);
@@ -178,7 +179,7 @@ static int feed_gzip(struct unpack *u, struct bytes *in, struct buf *out, struct
 			if (inflate_some(u, in, out, e) < 0)
 				return -1;
 		}
-		if (out->n == before && in->n == left)
+		if (out->n == before && in->n == left && u->member == member)
 			return 0;
 	}
 }
