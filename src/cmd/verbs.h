@@ -6,13 +6,14 @@
 #include "cmd/args.h"
 
 extern const struct args_option env_options[], exec_options[], browser_options[], trust_options[],
-	flows_options[], secrets_options[];
+	read_verb_options[], flows_options[], secrets_options[];
 extern const char *const trust_actions[], *const secrets_actions[];
 int env_verb(const struct args_verb *verb, void *args);
 int exec_verb(const struct args_verb *verb, void *args);
 int browser_verb(const struct args_verb *verb, void *args);
 int trust_verb(const struct args_verb *verb, void *args);
 int flows_verb(const struct args_verb *verb, void *args);
+int read_verb(const struct args_verb *verb, void *args);
 int demo_verb(const struct args_verb *verb, void *args);
 int doctor_verb(const struct args_verb *verb, void *args);
 int secrets_verb(const struct args_verb *verb, void *args);

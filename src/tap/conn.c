@@ -15,6 +15,7 @@ static void on_gap(void *ctx, uint64_t n, bool truncated, struct tap_at at)
 	struct conn_side *s = ctx;
 
 	s->conn->flow.gap_bytes += n;
+	s->conn->cut_off += truncated ? n : 0;
 	layer_gap(s->conn->layer, s->dir, n, truncated, at);
 }
 
@@ -262,6 +263,23 @@ static void tell_leg_end(struct conn *c, struct tap_at at)
 	tap_emit(&c->flow, &ev, at);
 }
 
+/* What was encrypted around a gap could not be read, even where it went on behind it. */
+static void tell_gaps(struct conn *c, struct tap_at at)
+{
+	struct tap_flow *f = &c->flow;
+
+	if (!f->encrypted || f->dark || f->gap_bytes == 0)
+		return;
+	if (c->cut_off)
+		tap_dark(f, DARK_TRUNCATED, at,
+			 "packets were cut off when they were captured: %llu bytes are missing",
+			 (unsigned long long)f->gap_bytes);
+	else
+		tap_dark(f, DARK_GAP, at,
+			 "a gap of %llu bytes: records that touch it could not be read",
+			 (unsigned long long)f->gap_bytes);
+}
+
 void conn_finish(struct conn *c, bool open, struct tap_at at)
 {
 	if (c->layer) {
@@ -272,6 +290,7 @@ void conn_finish(struct conn *c, bool open, struct tap_at at)
 		for (int i = 0; i < 2; i++)
 			end_side(&c->side[i], rest);
 		tell_ends(c, at);
+		tell_gaps(c, at);
 	}
 	if (!open)
 		tell_leg_end(c, at);

@@ -28,6 +28,7 @@ struct conn {
 	enum datagram datagram;
 	uint64_t packets;
 	uint64_t payload[2];   /* bytes seen, by direction */
+	uint64_t cut_off;      /* bytes of the gaps that were on the wire */
 	bool opened, answered; /* SYN; SYN and ACK */
 	bool acknowledged;     /* the client's answer to that */
 	bool reset;
