@@ -272,10 +272,15 @@ static enum took not_opened(struct session *s, enum flow_dir dir, const struct r
 	bool more = other->state == SIDE_READ && other->epoch == EPOCH_PLAIN && !other->tcp_ended;
 	char random[RANDOM_TEXT], code[NAMES_CODE_MAX];
 	struct tap_at at = s->sides[dir].at;
+	struct err why;
 
-	if (t->unsupported)
-		tell_dark(s, DARK_CIPHER, at, "the cipher suite %s is not supported",
+	if (t->unsupported && cipher_available(s->suite->cipher, &why))
+		tell_dark(s, DARK_CIPHER, at,
+			  "the cipher suite %s is not one of this version of TLS",
 			  names_or_code(cipher_name(s->cipher), s->cipher, code));
+	else if (t->unsupported)
+		tell_dark(s, DARK_CIPHER, at, "the cipher suite %s is not supported: %s",
+			  names_or_code(cipher_name(s->cipher), s->cipher, code), why.sentence);
 	else if ((more && !s->impatient) || session_secrets_may_come(s))
 		return TOOK_WAITS;
 	else if (t->tried)
