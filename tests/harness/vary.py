@@ -132,6 +132,14 @@ def replaced(packets, i, parts):
     return packets[:i] + list(parts) + packets[i + 1:]
 
 
+def segmented(packets, n):
+    """As on a network: no segment longer than n bytes, where loopback had long ones."""
+    out = []
+    for i, p in enumerate(packets):
+        out += split(packets, i, *[n] * ((len(p.payload) - 1) // n)) if len(p.payload) > n else [p]
+    return out
+
+
 def renumbered(packets, port, client_isn, server_isn):
     """The connection with other initial sequence numbers: near 2^32 they wrap in its midst."""
     first = {}
