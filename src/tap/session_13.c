@@ -197,9 +197,10 @@ enum took session_open_13(struct session *s, enum flow_dir dir, const struct rec
 	    (has_secret(s, dir, EPOCH_EARLY) || session_secrets_may_come(s)))
 		return TOOK_WAITS;
 	for (int epoch = (int)side->epoch + !!side->protect; epoch <= EPOCH_TRAFFIC; epoch++) {
-		any |= has_secret(s, dir, (enum epoch)epoch);
-		if (!opens_in(s, dir, (enum epoch)epoch, r, o))
+		if (!opens_in(s, dir, (enum epoch)epoch, r, o)) {
+			any |= has_secret(s, dir, (enum epoch)epoch);
 			continue;
+		}
 		side->last_size = r->raw.n;
 		return TOOK_ALL;
 	}
