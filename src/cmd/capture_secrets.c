@@ -8,13 +8,16 @@
 #include "net/sock.h"
 #include "pcap/skim.h"
 
-/* Small packets share a read, large ones cost no more than their header. */
-#define WINDOW 4096
+/* Small blocks are many to a read; of large ones only the header is read. */
+#define WINDOW_MANY ((size_t)64 << 10)
+#define WINDOW_ONE ((size_t)4 << 10)
+#define SMALL 8192
 
 struct search {
 	int fd;
 	const char *path;
-	uint64_t size; /* of the file */
+	uint64_t size;	 /* of the file */
+	uint64_t before; /* where the last block was */
 	struct buf window;
 	uint64_t from;	  /* where it stands */
 	struct buf block; /* one that was found */
@@ -46,13 +49,16 @@ static int read_at(const struct search *s, uint64_t at, size_t n, struct buf *ou
 /* The header of the block there; empty at the end of the file. */
 static int show(struct search *s, uint64_t at, struct bytes *header, struct err *e)
 {
+	size_t window = at - s->before < SMALL ? WINDOW_MANY : WINDOW_ONE;
+
+	s->before = at;
 	*header = bytes_of(NULL, 0);
 	if (at > s->size || s->size - at < SKIM_HEADER)
 		return 0;
 	if (at + SKIM_HEADER > s->from + s->window.n) {
 		s->from = at;
 		buf_clear(&s->window);
-		if (read_at(s, at, WINDOW, &s->window, e) < 0)
+		if (read_at(s, at, window, &s->window, e) < 0)
 			return -1;
 	}
 	*header = bytes_slice(buf_bytes(&s->window), (size_t)(at - s->from), SKIM_HEADER);
@@ -108,7 +114,7 @@ int capture_input_secrets(const char *path, const struct capture_secrets_sink *s
 		return FAIL_SYS(e, FILE, "%s", path);
 	s.fd = fd;
 	s.size = (uint64_t)st.st_size;
-	s.window = buf_init(WINDOW);
+	s.window = buf_init(WINDOW_MANY);
 	s.block = buf_init_secret(CAPTURE_BLOCK_MAX);
 	r = walk(&s, sink, e);
 	buf_fini(&s.window);
