@@ -5,14 +5,18 @@
 #include <stdlib.h>
 
 #include "base/rd.h"
+#include "flow/capture_text.h"
 #include "flow/curl.h"
 #include "flow/diagnose.h"
+#include "flow/follow.h"
 #include "flow/har.h"
 #include "flow/json.h"
+#include "flow/ladder.h"
 #include "flow/metrics.h"
 #include "flow/store.h"
 #include "flow/testkit_json.h"
 #include "flow/text.h"
+#include "wire/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,6 +26,11 @@ struct views {
 	struct har har;
 	struct buf out, file;
 	struct store *store;
+	struct capture_group *group;
+	/* Of captures: handshakes and what one flow said, in the forms that there are. */
+	struct ladder *ladders[2];
+	struct follow follows[2];
+	struct buf ladder_text, ladder_json, followed[2];
 };
 
 #define HEADERS_MAX 8
@@ -52,13 +61,37 @@ static void check_result(const struct buf *b, int result, const struct err *e)
 	assert(result == 0 || (b->n == 0 && (e->code == ERR_LIMIT || e->code == ERR_UNSUPPORTED)));
 }
 
+/* Rendered first and added then it is the same. v->out is what har_entry gave. */
+static void check_in_two_steps(const struct views *v, struct har before, const struct flow_info *f,
+			       const struct exchange *x)
+{
+	struct buf entry = buf_init(1 << 20), added = buf_init(1 << 20);
+
+	if (v->out.n && har_render(&v->har.options, &entry, f, x, NULL) == 0 &&
+	    har_add(&before, &added, buf_bytes(&entry), NULL) == 0) {
+		assert(bytes_equal(buf_bytes(&added), buf_bytes(&v->out)));
+		assert(before.at == v->har.at && before.entries == v->har.entries);
+	}
+	buf_fini(&entry);
+	buf_fini(&added);
+}
+
+static void check_text(struct views *v, int result, const struct err *e)
+{
+	check_result(&v->out, result, e);
+	check_terminal(&v->out, v->text.colour);
+	buf_clear(&v->out);
+}
+
 static void write_har(struct views *v, const struct flow_info *f, const struct exchange *x)
 {
+	struct har before = v->har;
 	uint64_t at = v->har.at;
 	struct err e;
 	int result = har_entry(&v->har, &v->out, f, x, &e);
 
 	check_result(&v->out, result, &e);
+	check_in_two_steps(v, before, f, x);
 	if (result == 0) {
 		v->file.n = at;
 		result = buf_add(&v->file, buf_bytes(&v->out), NULL);
@@ -73,9 +106,9 @@ static void on_exchange(void *ctx, const struct flow_info *f, const struct excha
 	struct curl_options curl = { .mask = v->json.mask };
 	struct err e;
 
-	check_result(&v->out, text_exchange(&v->out, &v->text, f, x, &e), &e);
-	check_terminal(&v->out, v->text.colour);
-	buf_clear(&v->out);
+	check_text(v, text_exchange(&v->out, &v->text, f, x, &e), &e);
+	check_text(v, capture_text_exchange(&v->out, &v->text, f, x, &e), &e);
+	check_text(v, capture_group_exchange(v->group, &v->out, f, x, &e), &e);
 	check_result(&v->out, exchange_json(&v->out, &v->json, f, x, &e), &e);
 	check_line(&v->out);
 	check_result(&v->out, curl_write(&v->out, &curl, x, &e), &e);
@@ -91,9 +124,10 @@ static void on_flow(void *ctx, const struct flow_info *f)
 	struct views *v = ctx;
 	struct err e;
 
-	check_result(&v->out, text_flow(&v->out, &v->text, f, &e), &e);
-	check_terminal(&v->out, v->text.colour);
-	buf_clear(&v->out);
+	check_text(v, text_flow(&v->out, &v->text, f, &e), &e);
+	check_text(v, capture_text_flow(&v->out, &v->text, f, &e), &e);
+	check_text(v, capture_text_why(&v->out, &v->text, f, &e), &e);
+	check_text(v, capture_group_flow(v->group, &v->out, f, f->flow % 2, &e), &e);
 	check_result(&v->out, flow_json(&v->out, &v->json, f, &e), &e);
 	check_line(&v->out);
 	store_on_flow(v->store, f);
@@ -104,9 +138,9 @@ static void on_message(void *ctx, const struct flow_info *f, const struct flow_m
 	struct views *v = ctx;
 	struct err e;
 
-	check_result(&v->out, text_message(&v->out, &v->text, f, m, &e), &e);
-	check_terminal(&v->out, v->text.colour);
-	buf_clear(&v->out);
+	check_text(v, text_message(&v->out, &v->text, f, m, &e), &e);
+	check_text(v, capture_text_message(&v->out, &v->text, f, m, &e), &e);
+	check_text(v, capture_group_message(v->group, &v->out, f, m, &e), &e);
 	check_result(&v->out, message_json(&v->out, &v->json, f, m, &e), &e);
 	check_line(&v->out);
 }
@@ -197,6 +231,13 @@ static void take_setup(struct rd *r, struct event *ev)
 		ev->u.cert_chain.verdict = (enum chain_verdict)(rd_u8(r) % (CHAIN_OTHER + 2));
 		ev->u.cert_chain.reason = take_text(r);
 		break;
+	case EV_NOTE:
+		ev->u.note.text = take_text(r);
+		break;
+	case EV_PROCESS:
+		ev->u.process.pid = rd_u16(r);
+		ev->u.process.name = take_text(r);
+		break;
 	case EV_HANDSHAKE_DONE:
 		ev->u.handshake_done.version = rd_u16(r);
 		ev->u.handshake_done.alpn = take_text(r);
@@ -208,6 +249,7 @@ static void take_setup(struct rd *r, struct event *ev)
 		ev->u.alert.sent = rd_u8(r) % 2;
 		break;
 	case EV_DARK:
+		ev->u.dark.why = (enum dark_why)(rd_u8(r) % (DARK_DTLS + 1));
 		ev->u.dark.reason = take_text(r);
 		break;
 	default:
@@ -215,11 +257,35 @@ static void take_setup(struct rd *r, struct event *ev)
 	}
 }
 
+static void take_handshake(struct rd *r, struct event *ev)
+{
+	uint8_t flags = rd_u8(r);
+	size_t n = rd_u16(r);
+
+	ev->u.handshake_message = (struct ev_handshake_message){
+		.content = flags & 1 ? RECORD_CHANGE_CIPHER_SPEC : RECORD_HANDSHAKE,
+		.encrypted = flags & 2,
+		.bad = flags & 4,
+		.raw = rd_take(r, n < r->n ? n : r->n),
+	};
+	if (ev->u.handshake_message.raw.n)
+		ev->u.handshake_message.type = ev->u.handshake_message.raw.p[0];
+}
+
 static void take_rest(struct rd *r, struct event *ev, struct flow_header headers[HEADERS_MAX])
 {
 	switch (ev->type) {
 	case EV_MESSAGE_HEAD:
 		take_head(r, ev, headers);
+		break;
+	case EV_TCP:
+		ev->u.tcp.flags = rd_u8(r);
+		break;
+	case EV_HANDSHAKE_MESSAGE:
+		take_handshake(r, ev);
+		break;
+	case EV_DATA:
+		ev->u.data.data = take_text(r);
 		break;
 	case EV_BODY_CHUNK:
 		ev->u.body_chunk.proto = (enum flow_proto)(rd_u8(r) % (PROTO_BYTES + 1));
@@ -260,6 +326,7 @@ static void play(struct rd *r, const struct event_bus *bus, struct tracker *trac
 {
 	struct flow_header headers[HEADERS_MAX];
 	int64_t now = 0;
+	uint64_t packet = 0;
 
 	while (r->n) {
 		struct event ev = { .type = (enum event_type)(rd_u8(r) % (EV_COUNT + 1)) };
@@ -270,6 +337,11 @@ static void play(struct rd *r, const struct event_bus *bus, struct tracker *trac
 			continue;
 		}
 		ev.flow = where % 4;
+		/* One is of UDP. */
+		if (ev.flow == 3)
+			ev.flow |= FLOW_UDP;
+		ev.packet = ++packet;
+		ev.depth = (where & 15) == 15;
 		ev.stream = where >> 2 & 3;
 		ev.leg = (enum flow_leg)(where >> 4 & 1);
 		ev.dir = (enum flow_dir)(where >> 5 & 1);
@@ -300,6 +372,55 @@ static void finish(struct views *v, struct tracker *tracker, const struct metric
 	result = metrics_write(&v->out, all, 1, "fuzz", NULL);
 	assert(result == 0);
 	tracker_free(tracker);
+}
+
+static int begin_capture(struct views *v, struct event_bus *bus, uint8_t flags)
+{
+	struct ladder_options text = { .out = &v->ladder_text,
+				       .colour = flags & 8,
+				       .explain = flags & 2,
+				       .max_text = flags & 64 ? 300 : 0 };
+	struct ladder_options json = { .out = &v->ladder_json, .json = true };
+	struct capture_group_options group = { .text = &v->text, .max_flow = flags & 64 ? 200 : 0 };
+	int result = 0;
+
+	v->ladder_text = v->ladder_json = v->followed[0] = v->followed[1] = buf_init(1 << 20);
+	result |= capture_group_new(&group, &v->group, NULL);
+	result |= ladder_new(&text, &v->ladders[0], NULL);
+	result |= ladder_new(&json, &v->ladders[1], NULL);
+	for (int i = 0; i < 2; i++) {
+		v->follows[i] =
+			follow_init(&(struct follow_options){ .out = &v->followed[i],
+							      .flow = 1,
+							      .form = i ? FOLLOW_HEX : FOLLOW_TEXT,
+							      .no_client = flags & 16,
+							      .colour = flags & 8 });
+		result |= event_bus_add(bus, follow_sink(&v->follows[i]), NULL);
+		result |= event_bus_add(bus, ladder_sink(v->ladders[i]), NULL);
+	}
+	return result;
+}
+
+static void end_capture(struct views *v)
+{
+	buf_clear(&v->out);
+	check_terminal(&v->ladder_text, v->text.colour);
+	for (int i = 0; i < 2; i++) {
+		check_terminal(&v->followed[i], v->text.colour);
+		ladder_free(v->ladders[i]);
+		buf_fini(&v->followed[i]);
+	}
+	while (v->ladder_json.n) {
+		size_t n = bytes_index(buf_bytes(&v->ladder_json), '\n');
+		int result = buf_add(&v->out, bytes_of(v->ladder_json.p, n + 1), NULL);
+
+		assert(result == 0 && n < v->ladder_json.n);
+		check_line(&v->out);
+		buf_take(&v->ladder_json, n + 1);
+	}
+	capture_group_free(v->group);
+	buf_fini(&v->ladder_text);
+	buf_fini(&v->ladder_json);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -336,11 +457,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	result |= store_new(&(struct store_options){ .max_bytes = 100000 }, &v.store, NULL);
 	result |= tracker_new(&o, &tracker, NULL);
+	result |= begin_capture(&v, &bus, flags);
 	result |= event_bus_add(&bus, tracker_sink(tracker), NULL);
 	result |= event_bus_add(&bus, metrics_sink(&metrics), NULL);
 	assert(result == 0);
 	play(&r, &bus, tracker);
 	finish(&v, tracker, &metrics);
+	end_capture(&v);
 	store_free(v.store);
 	buf_fini(&v.out);
 	buf_fini(&v.file);

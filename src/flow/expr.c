@@ -97,7 +97,7 @@ static const char *shown(const struct parser *p, char room[SHOWN_MAX])
 }
 
 /* One value, and steps over it. */
-static int parse_literal(struct parser *p, struct test *t, bool range)
+static int parse_literal(struct parser *p, struct test *t)
 {
 	const struct expr_token *now = &p->now;
 	struct expr *x = p->x;
@@ -108,8 +108,8 @@ static int parse_literal(struct parser *p, struct test *t, bool range)
 				shown(p, room));
 	if (x->literal_count == EXPR_TESTS)
 		return expected(p, "more than %d values", EXPR_TESTS);
-	if (expr_literal_parse(t->field, t->op, now->text, range && now->kind == TOKEN_WORD,
-			       &x->literals[x->literal_count], p->e) < 0)
+	if (expr_literal_parse(t->field, t->op, now->text, &x->literals[x->literal_count], p->e) <
+	    0)
 		return fault_at(p, now);
 	if (t->op == EXPR_MATCHES && regex_new(now->text, &t->regex, p->e) < 0)
 		return fault_at(p, now);
@@ -130,7 +130,7 @@ static int parse_list(struct parser *p, struct test *t)
 	while (p->now.kind != TOKEN_LIST_END) {
 		if (p->now.kind == TOKEN_END)
 			return expected(p, "expected } at the end of the list");
-		if (parse_literal(p, t, true) < 0)
+		if (parse_literal(p, t) < 0)
 			return -1;
 		if (p->now.kind == TOKEN_COMMA && advance(p) < 0)
 			return -1;
@@ -170,7 +170,7 @@ static int parse_test(struct parser *p)
 				expr_type_text(t->field->type), fault);
 	if (advance(p) < 0)
 		return -1;
-	return t->op == EXPR_IN ? parse_list(p, t) : parse_literal(p, t, false);
+	return t->op == EXPR_IN ? parse_list(p, t) : parse_literal(p, t);
 }
 
 static int parse_or(struct parser *p);

@@ -307,10 +307,10 @@ static size_t dots(struct bytes word)
 	return word.n;
 }
 
-int expr_literal_parse(const struct expr_field *f, enum expr_op op, struct bytes word, bool range,
+int expr_literal_parse(const struct expr_field *f, enum expr_op op, struct bytes word,
 		       struct expr_literal *out, struct err *e)
 {
-	size_t at = range ? dots(word) : word.n;
+	size_t at = op == EXPR_IN ? dots(word) : word.n;
 	struct err why;
 
 	*out = (struct expr_literal){ .text = word };

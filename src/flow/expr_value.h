@@ -25,8 +25,9 @@ struct expr_literal {
 
 /* NULL when a field of that type can be asked so, else what it can be asked, for a sentence. */
 const char *expr_op_fault(enum expr_op op, enum expr_type type);
-/* word: without quotes. range: "a..b" may be one. Fails with ERR_USAGE: what was expected. */
-int expr_literal_parse(const struct expr_field *f, enum expr_op op, struct bytes word, bool range,
+/* word: without quotes; of EXPR_IN "a..b" may be a range. Fails with ERR_USAGE: what was
+ * expected. */
+int expr_literal_parse(const struct expr_field *f, enum expr_op op, struct bytes word,
 		       struct expr_literal *out, struct err *e) MUST_CHECK;
 /* One value against one literal; op is none of EXPR_IS, EXPR_MATCHES, EXPR_NE. */
 bool expr_value_fits(const struct expr_field *f, enum expr_op op, const struct expr_value *v,
