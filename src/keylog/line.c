@@ -52,7 +52,7 @@ static bool parse_hex(struct bytes text, uint8_t *out, size_t max, size_t *n)
 		uint8_t high = hex_values[text.p[2 * i]], low = hex_values[text.p[2 * i + 1]];
 
 		bad |= high == 0 || low == 0;
-		out[i] = (uint8_t)((high - 1) << 4 | (low - 1));
+		out[i] = (uint8_t)(((high - 1) & 15) << 4 | ((low - 1) & 15));
 	}
 	*n = text.n / 2;
 	return !bad;
