@@ -272,8 +272,8 @@ static int compile(struct expr *x, struct bytes text, struct expr_fault *fault, 
 
 int expr_new(struct bytes text, struct expr **out, struct expr_fault *fault, struct err *e)
 {
-	struct expr_fault own_fault;
-	struct err own_err;
+	struct expr_fault own_fault = { 0 };
+	struct err own_err = { 0 };
 	struct expr *x;
 
 	fault = fault ? fault : &own_fault;

@@ -306,7 +306,9 @@ static struct bytes subject_of(struct bytes certificate)
 		(void)der_open(&tbs, DER_SEQUENCE);
 	subject = der_open(&tbs, DER_SEQUENCE);
 	name = common_name(subject);
-	return bad ? (struct bytes){ 0 } : name;
+	if (bad)
+		name = (struct bytes){ 0 };
+	return name;
 }
 
 static void certificate(struct put *w, struct bytes body, bool is_13)
