@@ -250,8 +250,6 @@ static int add_init(struct add *a, const struct args *args, struct err *e)
 	struct secrets_sink sink = { found, a };
 	struct cache_options seen = { .max_entries = SEEN_MAX, .free_value = mem_free };
 
-	*a = (struct add){ .all = args_has(args, "all"), .lines = buf_init_secret(LINES_MAX) };
-	a->out.draft.fd = -1;
 	if (keylog_table_new(KNOWN_MAX, &a->known, e) < 0 ||
 	    keylog_table_new(KNOWN_MAX, &a->have, e) < 0 || read_keylogs(a, args, e) < 0 ||
 	    front_new(&(struct front_options){ 0 }, &a->front, e) < 0 ||
@@ -288,7 +286,9 @@ static void say_what_was_done(const struct add *a, const char *path)
 
 int secrets_add(const struct args *args)
 {
-	struct add a;
+	struct add a = { .out.draft.fd = -1,
+			 .all = args_has(args, "all"),
+			 .lines = buf_init_secret(LINES_MAX) };
 	struct secrets_walk walk = { .item = add_item, .bad = add_bad, .ctx = &a };
 	const char *path = args->operands[1];
 	struct err e = { 0 };

@@ -161,13 +161,12 @@ static int drop_bad(void *ctx, const struct capture_item *item, struct err *e)
 
 int secrets_drop(const struct args *a)
 {
-	struct drop d;
+	struct drop d = { .out.draft.fd = -1 };
 	struct secrets_walk walk = { .item = drop_item, .bad = drop_bad, .ctx = &d };
 	const char *to = args_value(a, "output");
 	struct err e = { 0 };
 	int status = EXIT_OK;
 
-	d = (struct drop){ 0 };
 	if (capture_output_open(to, &d.out, &e) < 0 ||
 	    secrets_walk(a->operands[1], &walk, &e) < 0 || capture_output_commit(&d.out, &e) < 0)
 		status = verb_fail(&e);

@@ -1,5 +1,6 @@
 #include "pcap/capture_part.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "base/escape.h"
@@ -122,9 +123,7 @@ static enum capture_outcome begin(struct capture *c, struct capture_step *step,
 enum capture_outcome capture_next(struct capture *c, struct capture_step *step,
 				  struct capture_item *item, struct err *e)
 {
-	struct err own;
-
-	e = e ? e : &own;
+	assert(e);
 	if (c->over) {
 		step->in = bytes_of(NULL, 0);
 		step->need = 0;

@@ -97,7 +97,8 @@ int capture_new(struct capture **out, struct err *e) MUST_CHECK;
 void capture_free(struct capture *c);
 /* Reads one block. A capture that ends in the middle of a block gives CAPTURE_LOST once; after that
  * outcome comes CAPTURE_MORE with need 0, and all that is shown is stepped over. item borrows from
- * step->in. Sentences (ERR_WIRE_DECODE) name block and offset. CAPTURE_LOST may be ERR_NOMEM too. */
+ * step->in. Sentences (ERR_WIRE_DECODE) name block and offset. CAPTURE_LOST may be ERR_NOMEM too.
+ * e is not NULL. */
 enum capture_outcome capture_next(struct capture *c, struct capture_step *step,
 				  struct capture_item *item, struct err *e) MUST_CHECK;
 enum capture_format capture_format(const struct capture *c);
