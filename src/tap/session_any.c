@@ -9,10 +9,7 @@ static const uint16_t suites[] = { 0x1301, 0x1303, 0x1302, 0x1304, 0x1305 };
 struct any {
 	struct session *s;
 	enum flow_dir dir;
-	const struct record *record;
-	struct protect_opened *opened;
-	uint64_t *seq;
-	struct seq_range range;
+	struct seq_trial *trial;
 };
 
 static bool take(const struct any *a, const struct keylog_secret *k, const struct suite *suite,
@@ -39,7 +36,7 @@ static bool try_suite(const struct any *a, const struct keylog_secret *k, const 
 	if (!suite || digest_size(suite->prf) != k->secret_n ||
 	    protect_new_13(suite, bytes_of(k->secret, k->secret_n), &p, NULL) < 0)
 		return false;
-	if (session_try_range(a->s, p, a->range, a->record, a->opened, a->seq))
+	if (session_try_range(a->s, p, a->trial))
 		return take(a, k, suite, p);
 	protect_free(p);
 	return false;
@@ -93,11 +90,10 @@ static bool try_newest(const struct any *a, const struct newest_secrets *newest,
 	return false;
 }
 
-bool session_try_any(struct session *s, enum flow_dir dir, const struct record *r,
-		     struct protect_opened *o, uint64_t *seq)
+bool session_try_any(struct session *s, enum flow_dir dir, struct seq_trial *t)
 {
 	struct side *side = &s->sides[dir];
-	struct any a = { .s = s, .dir = dir, .record = r, .opened = o, .seq = seq };
+	struct any a = { .s = s, .dir = dir, .trial = t };
 	struct newest_secrets newest;
 	size_t known;
 
@@ -114,8 +110,8 @@ bool session_try_any(struct session *s, enum flow_dir dir, const struct record *
 		unsigned count = 0;
 		bool found;
 
-		a.range = (struct seq_range){ .first = rounds[i],
-					      .count = rounds[i + 1] - rounds[i] };
+		t->range = (struct seq_range){ .first = rounds[i],
+					       .count = rounds[i + 1] - rounds[i] };
 		found = s->has_client ? try_own(&a, &count) : try_newest(&a, &newest, &count);
 		side->seek.candidates = count;
 		if (found)

@@ -3,11 +3,16 @@
 #ifndef TAP_SESSION_KIT_H
 #define TAP_SESSION_KIT_H
 
-#include <openssl/ssl.h> /* lint-ok: the peers that are listened to are its, in tests */
-
 #include "base/buf.h"
 #include "tap/session.h"
 #include "tap/sessions.h"
+
+/* libssl's, under their names in its headers. */
+struct ssl_st;
+struct ssl_ctx_st;
+struct ssl_session_st;
+struct evp_pkey_st;
+struct x509_store_ctx_st;
 
 #define KIT_PIECES 4096
 
@@ -24,8 +29,8 @@ struct kit_record {
 #define KIT_RECORDS 8192
 
 struct kit {
-	SSL_CTX *client_ctx, *server_ctx;
-	SSL *client, *server;
+	struct ssl_ctx_st *client_ctx, *server_ctx;
+	struct ssl_st *client, *server;
 	struct buf wire; /* everything that was sent, piece after piece */
 	struct kit_piece pieces[KIT_PIECES];
 	size_t count;
@@ -35,7 +40,7 @@ struct kit {
 	size_t record_count;
 	size_t stream[2]; /* bytes on the wire, by direction */
 	size_t fragment;
-	SSL_SESSION *session; /* the last that the client got; for kit_again */
+	struct ssl_session_st *session; /* the last that the client got; for kit_again */
 };
 
 struct kit_options {
@@ -63,9 +68,9 @@ void kit_pump(struct kit *k);
 void kit_send(struct kit *k, enum flow_dir dir, size_t n);
 void kit_update(struct kit *k, enum flow_dir dir, bool ask); /* KeyUpdate */
 void kit_renegotiate(struct kit *k);
-EVP_PKEY *kit_key(bool rsa);
+struct evp_pkey_st *kit_key(bool rsa);
 void kit_close(struct kit *k);
-int kit_any_certificate(int ok, X509_STORE_CTX *ctx); /* for SSL_set_verify */
+int kit_any_certificate(int ok, struct x509_store_ctx_st *ctx); /* for SSL_set_verify */
 /* The whole stream of a direction. */
 void kit_stream(const struct kit *k, enum flow_dir dir, struct buf *out);
 

@@ -93,6 +93,7 @@ struct side {
 };
 
 struct session_12;
+struct seq_trial;
 
 struct session {
 	struct layer layer;
@@ -261,7 +262,7 @@ struct key_trial {
 	bool (*fits)(struct session *s, enum flow_dir dir, struct protect *p, struct key_trial *t);
 	const struct record *record;
 	struct protect_opened *opened; /* filled by fits */
-	uint64_t seq;		       /* likewise, where it looks for it */
+	struct seq_trial *numbers;     /* where fits looks for the record's number */
 	unsigned tried;		       /* secrets */
 	const char *name;	       /* of the last one */
 	bool unsupported;	       /* no key can be made for the suite */
@@ -289,9 +290,14 @@ bool inflater_run(struct inflater *i, struct bytes in, struct bytes *out);
 struct seq_range {
 	uint64_t first, count, guess; /* guess: from first */
 };
+struct seq_trial {
+	const struct record *record;
+	struct protect_opened *opened;
+	struct seq_range range;
+	uint64_t seq; /* which it is */
+};
 /* False also when no more trials may be made. */
-bool session_try_range(struct session *s, struct protect *p, struct seq_range range,
-		       const struct record *r, struct protect_opened *o, uint64_t *seq);
+bool session_try_range(struct session *s, struct protect *p, struct seq_trial *t);
 
 /* n bytes are lost; what buffer holds of the record that they belong to is so too. */
 void session_lost(struct session *s, enum flow_dir dir, uint64_t n, bool truncated);
@@ -314,7 +320,6 @@ void session_revive(struct session *s, enum flow_dir dir);
 
 /* Tries the traffic secrets of all connections that key logs know, or of this one when its client
  * random is known; the one that fits says which connection it is. */
-bool session_try_any(struct session *s, enum flow_dir dir, const struct record *r,
-		     struct protect_opened *o, uint64_t *seq);
+bool session_try_any(struct session *s, enum flow_dir dir, struct seq_trial *t);
 
 #endif

@@ -172,38 +172,34 @@ static enum found find(const struct session *s, struct side *side, bool final, s
 	return FOUND_NONE;
 }
 
-/* Tries the numbers of a range from the guess outwards; the number, or false. */
-bool session_try_range(struct session *s, struct protect *p, struct seq_range range,
-		       const struct record *r, struct protect_opened *o, uint64_t *seq)
+bool session_try_range(struct session *s, struct protect *p, struct seq_trial *t)
 {
-	uint64_t below = range.guess < range.count ? range.guess : range.count - 1;
+	const struct seq_range *range = &t->range;
+	uint64_t below = range->guess < range->count ? range->guess : range->count - 1;
 	uint64_t above = below + 1;
 
-	for (uint64_t i = 0; i < range.count; i++) {
-		bool up = above < range.count && (i % 2 == 1 || below == UINT64_MAX);
-		uint64_t offset = up || below == UINT64_MAX ? above++ : below--;
+	for (uint64_t i = 0; i < range->count; i++) {
+		bool up = above < range->count && (i % 2 == 1 || below == UINT64_MAX);
 
+		t->seq = range->first + (up || below == UINT64_MAX ? above++ : below--);
 		if (!tap_spend(s->flow, 1))
 			return false;
-		if (protect_open(p, range.first + offset, r, session_room(s), o)) {
-			*seq = range.first + offset;
+		if (protect_open(p, t->seq, t->record, session_room(s), t->opened))
 			return true;
-		}
 	}
 	return false;
 }
 
 /* The record at seek.from is opened: everything before it is lost, and what follows is read. */
-static void found(struct session *s, enum flow_dir dir, const struct record *r,
-		  const struct protect_opened *o, uint64_t seq)
+static void found(struct session *s, enum flow_dir dir, const struct seq_trial *t)
 {
 	struct side *side = &s->sides[dir];
 	uint64_t lost = side->seek.lost + side->seek.from;
-	size_t skip = side->seek.from + r->raw.n;
+	size_t skip = side->seek.from + t->record->raw.n;
 
-	side->seq = seq + 1;
+	side->seq = t->seq + 1;
 	side->failed = 0;
-	side->last_size = r->raw.n;
+	side->last_size = t->record->raw.n;
 	side->state = SIDE_READ;
 	side->seek.any = false;
 	side->seek.truncated = false;
@@ -212,9 +208,9 @@ static void found(struct session *s, enum flow_dir dir, const struct record *r,
 		tap_note(s->flow, side->at,
 			 "%llu bytes of the %s are lost; decryption goes on with record %llu",
 			 (unsigned long long)lost, dir == DIR_UP ? "client" : "server",
-			 (unsigned long long)seq);
+			 (unsigned long long)t->seq);
 	tell_above_gap(s, dir, lost, side->at);
-	session_opened(s, dir, o, side->at);
+	session_opened(s, dir, t->opened, side->at);
 	buf_take(&side->buffer, skip);
 }
 
@@ -250,8 +246,7 @@ static struct seq_range range_after(const struct session *s, const struct side *
 
 /* A stream cipher goes on where as many bytes of bodies have passed as were lost, without the headers
  * of records; how many of those there were is not known. */
-static bool try_stream(struct session *s, enum flow_dir dir, const struct record *r,
-		       struct protect_opened *o, uint64_t *seq)
+static bool try_stream(struct session *s, enum flow_dir dir, struct seq_trial *t)
 {
 	struct side *side = &s->sides[dir];
 	uint64_t lost = side->seek.lost + side->seek.from;
@@ -261,8 +256,8 @@ static bool try_stream(struct session *s, enum flow_dir dir, const struct record
 	side->seek.tried = TRIED_MAX - 1;
 	protect_skip(side->protect, lost - count * RECORD_HEADER_SIZE, (struct bytes){ 0 });
 	for (; tap_spend(s->flow, 1); count--) {
-		*seq = side->seq + count;
-		if (protect_open(side->protect, *seq, r, session_room(s), o))
+		t->seq = side->seq + count;
+		if (protect_open(side->protect, t->seq, t->record, session_room(s), t->opened))
 			return true;
 		if (count == 0)
 			break;
@@ -280,8 +275,7 @@ static struct bytes last_bytes(const struct side *side)
 }
 
 /* Under the key that the direction has, or one that a KeyUpdate within the gap made of it. */
-static bool try_key(struct session *s, enum flow_dir dir, const struct record *r,
-		    struct protect_opened *o, uint64_t *seq)
+static bool try_key(struct session *s, enum flow_dir dir, struct seq_trial *t)
 {
 	struct side *side = &s->sides[dir];
 	struct protect *p = side->protect, *next;
@@ -291,20 +285,22 @@ static bool try_key(struct session *s, enum flow_dir dir, const struct record *r
 		return false;
 	if (protect_is_chained(p)) {
 		if (cipher_info(s->suite->cipher)->class == CIPHER_CLASS_STREAM)
-			return try_stream(s, dir, r, o, seq);
+			return try_stream(s, dir, t);
 		protect_skip(p, 0, last_bytes(side));
 	}
-	if (session_try_range(s, p, range_after(s, side, side->seq, r), r, o, seq))
+	t->range = range_after(s, side, side->seq, t->record);
+	if (session_try_range(s, p, t))
 		return true;
 	if (side->epoch != EPOCH_TRAFFIC)
 		return false;
+	t->range = range_after(s, side, 0, t->record);
 	for (uint32_t i = 1; i <= GENERATIONS_MAX; i++) {
 		if (protect_next_13(p, &next, NULL) < 0)
 			break;
 		if (p != side->protect)
 			protect_free(p);
 		p = next;
-		opened = session_try_range(s, p, range_after(s, side, 0, r), r, o, seq);
+		opened = session_try_range(s, p, t);
 		if (opened) {
 			i += side->generation;
 			session_adopt(s, dir, p, EPOCH_TRAFFIC);
@@ -318,8 +314,7 @@ static bool try_key(struct session *s, enum flow_dir dir, const struct record *r
 }
 
 /* Under a secret of this client random that comes later than the key that the direction has. */
-static bool try_later(struct session *s, enum flow_dir dir, const struct record *r,
-		      struct protect_opened *o, uint64_t *seq)
+static bool try_later(struct session *s, enum flow_dir dir, struct seq_trial *t)
 {
 	struct side *side = &s->sides[dir];
 	int epoch =
@@ -328,6 +323,7 @@ static bool try_later(struct session *s, enum flow_dir dir, const struct record 
 
 	if (!session_is_13(s) || !s->suite || !s->has_client)
 		return false;
+	t->range = range_after(s, side, 0, t->record);
 	for (; epoch <= EPOCH_TRAFFIC; epoch++) {
 		enum keylog_label label = session_label(dir, (enum epoch)epoch);
 		const struct keylog_secret *k = NULL;
@@ -336,7 +332,7 @@ static bool try_later(struct session *s, enum flow_dir dir, const struct record 
 			if (protect_new_13(s->suite, bytes_of(k->secret, k->secret_n), &p, NULL) <
 			    0)
 				continue;
-			if (session_try_range(s, p, range_after(s, side, 0, r), r, o, seq)) {
+			if (session_try_range(s, p, t)) {
 				session_adopt(s, dir, p, (enum epoch)epoch);
 				side->generation = k->generation;
 				session_tell_secret(s, k->label, dir);
@@ -352,31 +348,31 @@ static bool try_later(struct session *s, enum flow_dir dir, const struct record 
 static bool fits_somewhere(struct session *s, enum flow_dir dir, struct protect *p,
 			   struct key_trial *t)
 {
-	return session_try_range(s, p, range_after(s, &s->sides[dir], 0, t->record), t->record,
-				 t->opened, &t->seq);
+	(void)dir;
+	return session_try_range(s, p, t->numbers);
 }
 
-static bool try_12(struct session *s, enum flow_dir dir, const struct record *r,
-		   struct protect_opened *o, uint64_t *seq)
+static bool try_12(struct session *s, enum flow_dir dir, struct seq_trial *t)
 {
-	struct key_trial t = { .fits = fits_somewhere, .record = r, .opened = o };
+	struct key_trial keys = {
+		.fits = fits_somewhere,
+		.record = t->record,
+		.opened = t->opened,
+		.numbers = t,
+	};
 
 	if (!s->old || session_is_13(s) || !s->suite || !s->has_client || !s->has_server ||
 	    s->sides[dir].protect)
 		return false;
-	if (!session_pick_12(s, dir, &t))
-		return false;
-	*seq = t.seq;
-	return true;
+	t->range = range_after(s, &s->sides[dir], 0, t->record);
+	return session_pick_12(s, dir, &keys);
 }
 
-static bool try_record(struct session *s, enum flow_dir dir, const struct record *r,
-		       struct protect_opened *o, uint64_t *seq)
+static bool try_record(struct session *s, enum flow_dir dir, struct seq_trial *t)
 {
 	if (s->sides[dir].seek.any)
-		return session_try_any(s, dir, r, o, seq);
-	return try_key(s, dir, r, o, seq) || try_later(s, dir, r, o, seq) ||
-	       try_12(s, dir, r, o, seq);
+		return session_try_any(s, dir, t);
+	return try_key(s, dir, t) || try_later(s, dir, t) || try_12(s, dir, t);
 }
 
 static void tell_why(struct session *s, enum flow_dir dir)
@@ -465,7 +461,7 @@ static void seek_run(struct session *s, enum flow_dir dir, bool final)
 	struct side *side = &s->sides[dir];
 	struct protect_opened o;
 	struct record r;
-	uint64_t seq;
+	struct seq_trial t = { .record = &r, .opened = &o };
 
 	while (side->state == SIDE_SEEK && find(s, side, final, &r) == FOUND_RECORD) {
 		if (is_plain(side, &r)) {
@@ -484,8 +480,8 @@ static void seek_run(struct session *s, enum flow_dir dir, bool final)
 			wait(side);
 			return;
 		}
-		if (try_record(s, dir, &r, &o, &seq)) {
-			found(s, dir, &r, &o, seq);
+		if (try_record(s, dir, &t)) {
+			found(s, dir, &t);
 			return;
 		}
 		if (!next_record(s, dir))

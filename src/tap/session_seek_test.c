@@ -5,6 +5,7 @@
 #include "tap/session_kit.h"
 
 #include <cmocka.h>
+#include <openssl/ssl.h> /* lint-ok: the peers that are listened to */
 
 /* A long answer, in records of 16 KiB and short ones. */
 static void answer(struct kit *k, const struct kit_options *o)

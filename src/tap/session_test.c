@@ -5,6 +5,7 @@
 #include "tap/session_kit.h"
 
 #include <cmocka.h>
+#include <openssl/ssl.h> /* lint-ok: the peers that are listened to */
 
 /* A conversation: a request, an answer of several records, and the end. */
 static void talk(struct kit *k)
