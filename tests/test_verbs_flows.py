@@ -37,7 +37,8 @@ def test_the_last_exchanges_are_shown_as_the_live_lines(one, https):
         ask(one, https, f'/p{i}?token=secret', count=i + 1)
     lines = flows(one).splitlines()
     assert [re.search(r'GET +200 .* (\S+)$', line).group(1) for line in lines] == [f'https://{NAME}:{https.port}/p{i}?token=***' for i in range(3)]
-    assert all(re.match(r'\d\d:\d\d:\d\d\.\d{3} +\d+ curl +1\.3 http/1\.1 ', line) for line in lines)
+    # Whose process the client is is not looked for long: on a busy machine there may be the address instead.
+    assert all(re.match(r'\d\d:\d\d:\d\d\.\d{3} +\d+ (curl|127\.0\.0\.1:\d+) +1\.3 http/1\.1 ', line) for line in lines), lines
     assert flows(one, '--last', '2').splitlines() == lines[1:]
     assert '\x1b' not in ''.join(lines)
 
