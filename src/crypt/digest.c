@@ -111,7 +111,8 @@ static bool pads_make(enum digest d, struct bytes key, struct pads *p)
 		ok = run(d, &key, 1, whole);
 	else if (key.n)
 		memcpy(whole, key.p, key.n);
-	for (size_t i = 0; i < block; i++) {
+	/* All of it, though a digest may use half: a fixed number of bytes goes many at a time. */
+	for (size_t i = 0; i < BLOCK_MAX; i++) {
 		p->inner[i] = whole[i] ^ 0x36;
 		p->outer[i] = whole[i] ^ 0x5c;
 	}
