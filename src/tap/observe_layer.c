@@ -20,7 +20,10 @@ static const struct observe *observe_of(const struct layer *l)
 static void tell_data(const struct observe_layer *o, enum flow_dir dir, struct bytes data,
 		      struct tap_at at)
 {
-	struct event ev = { .type = EV_DATA, .dir = dir, .depth = o->depth };
+	/* The TLS that it was in. */
+	struct event ev = { .type = EV_DATA,
+			    .dir = dir,
+			    .depth = (uint8_t)(o->depth ? o->depth - 1 : 0) };
 
 	o->flow->bytes[dir] += data.n;
 	if (data.n == 0 || !event_bus_wants(o->flow->shared->bus, EV_DATA))
@@ -43,7 +46,7 @@ static void on_feed(struct layer *l, enum flow_dir dir, struct bytes in, struct 
 static void on_gap(struct layer *l, enum flow_dir dir, uint64_t n, bool truncated, struct tap_at at)
 {
 	struct observe_layer *o = LIST_OWNER(l, struct observe_layer, layer);
-	struct event ev = { .type = EV_GAP, .dir = dir, .depth = o->depth };
+	struct event ev = { .type = EV_GAP, .dir = dir };
 
 	(void)truncated;
 	if (o->depth == 0) {

@@ -226,7 +226,8 @@ void session_end_side(struct session *s, enum flow_dir dir, enum leg_end how, st
 		session_seek_end(s, dir, at);
 	else if (side->failed && !side->protect && side->state == SIDE_READ)
 		session_end_13(s, dir, at);
-	if (!side->closed && how == END_CLEAN)
+	/* Who was told that the other has nothing more to say may just hang up: nothing is lost by it. */
+	if (!side->closed && !s->sides[dir_other(dir)].closed && how == END_CLEAN)
 		how = END_TRUNCATED;
 	if (side->state == SIDE_READ && side->epoch != EPOCH_PLAIN && how == END_TRUNCATED)
 		s->flow->truncated = true;
