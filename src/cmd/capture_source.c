@@ -71,7 +71,7 @@ static void watch_folder(struct capture_source *s)
 	char folder[PATHS_MAX];
 	int n;
 
-	if (!s->options.tail || !s->regular)
+	if (!s->options.tail || !s->regular || is_standard_input(s))
 		return;
 	n = slash ? snprintf(folder, sizeof(folder), "%.*s", (int)(slash - s->path + 1), s->path)
 		  : snprintf(folder, sizeof(folder), ".");
@@ -126,11 +126,26 @@ static bool is_replaced(const struct capture_source *s)
 	       (uint64_t)st.st_size < s->position;
 }
 
+static enum source_outcome be_quiet(struct capture_source *s)
+{
+	s->quiet = s->quiet_told = true;
+	return SOURCE_QUIET;
+}
+
 static enum source_outcome renew(struct capture_source *s, struct err *e)
 {
-	sock_close(&s->fd);
-	if (open_file(s, e) < 0)
-		return SOURCE_FAULT;
+	int old = sock_take(&s->fd);
+
+	if (open_file(s, e) < 0) {
+		if (e->sys != ENOENT) {
+			sock_close(&old);
+			return SOURCE_FAULT;
+		}
+		/* It is being replaced right now: another time. */
+		s->fd = old;
+		return be_quiet(s);
+	}
+	sock_close(&old);
 	unpack_free(s->unpack);
 	s->unpack = NULL;
 	s->coding = UNPACK_UNKNOWN;
@@ -158,12 +173,6 @@ static bool is_readable(const struct capture_source *s, int wait_ms)
 	struct pollfd p = { .fd = s->fd, .events = POLLIN };
 
 	return poll(&p, 1, wait_ms) > 0;
-}
-
-static enum source_outcome be_quiet(struct capture_source *s)
-{
-	s->quiet = s->quiet_told = true;
-	return SOURCE_QUIET;
 }
 
 /* SOURCE_GOT: something can be read. */
