@@ -65,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	play(&whole, in, 0);
 	play(&cut, in, (uint32_t)size * 2654435761u + 1);
-	if (strcmp(watch_text(&whole), watch_text(&cut)) != 0)
+	/* Who joins late goes by where the pieces begin. */
+	if (size && !(data[0] & 128) && strcmp(watch_text(&whole), watch_text(&cut)) != 0)
 		abort();
 	watch_fini(&whole);
 	watch_fini(&cut);

@@ -174,11 +174,13 @@ int observe_new(const struct observe_options *options, struct observe **out, str
 	o->options = *options;
 	o->streams = options->streams;
 	o->sink = (struct http_sink){ .on_head = on_head, .on_end = on_end, .ctx = o };
-	if (observe_alpn_is_http2(alpn))
+	if (observe_alpn_is_http2(alpn)) {
 		o->mode = MODE_HTTP2;
-	else if (alpn.n && !bytes_equal(alpn, bytes_str("http/1.1")) &&
-		 !bytes_equal(alpn, bytes_str("http/1.0")))
+		o->hunting[DIR_UP] = o->hunting[DIR_DOWN] = options->late;
+	} else if (alpn.n && !bytes_equal(alpn, bytes_str("http/1.1")) &&
+		   !bytes_equal(alpn, bytes_str("http/1.0"))) {
 		o->mode = MODE_BYTES;
+	}
 	*out = o;
 	return 0;
 }
@@ -409,6 +411,30 @@ static void end_sniff(struct observe *o, enum looks looks)
 	feed_mode(o, DIR_DOWN, held_bytes(o, DIR_DOWN));
 }
 
+/* In the middle of something: each piece may be where a message or a frame begins; until then it is
+ * bytes. */
+static void feed_late(struct observe *o, enum flow_dir dir, struct bytes in)
+{
+	enum looks looks = LOOKS_OTHER;
+
+	if (dir == DIR_UP && look_at_client(in) == LOOKS_HTTP2) {
+		looks = LOOKS_HTTP2;
+		o->options.late = false; /* it is the beginning after all */
+	} else if (resume_http1(dir == DIR_UP, in) == 0) {
+		looks = LOOKS_HTTP1;
+	} else if (resume_http2(in) == 0) {
+		looks = LOOKS_HTTP2;
+	}
+	if (looks == LOOKS_OTHER) {
+		o->proto = PROTO_BYTES;
+		emit_bytes(o, dir, in);
+		return;
+	}
+	start_mode(o, looks);
+	o->hunting[dir == DIR_UP ? DIR_DOWN : DIR_UP] = o->options.late;
+	feed_mode(o, dir, in);
+}
+
 static void feed_sniff(struct observe *o, enum flow_dir dir, struct bytes in)
 {
 	enum looks (*look)(struct bytes) = dir == DIR_UP ? look_at_client : look_at_server;
@@ -447,7 +473,10 @@ static void feed_mode(struct observe *o, enum flow_dir dir, struct bytes in)
 		return;
 	switch (o->mode) {
 	case MODE_SNIFF:
-		feed_sniff(o, dir, in);
+		if (o->options.late)
+			feed_late(o, dir, in);
+		else
+			feed_sniff(o, dir, in);
 		break;
 	case MODE_HTTP1:
 		feed_http1(o, dir, in);

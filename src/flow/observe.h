@@ -26,9 +26,11 @@ struct observe_options {
 				 * else is bytes */
 	struct bytes scheme;	/* "https" or "http": of requests that do not say it */
 	struct bytes authority; /* of requests that do not say it */
-	bool late;		/* joined after the start of the connection (captures) */
-	uint8_t depth;		/* of TLS in TLS, for the events */
-	uint64_t streams;	/* exchanges that were told before: HTTP/1.1's go on from there */
+	/* Joined after the start of the connection (captures): bytes, until a piece of the input
+	 * begins with a message's first line or with frames. */
+	bool late;
+	uint8_t depth;	  /* of TLS in TLS, for the events */
+	uint64_t streams; /* exchanges that were told before: HTTP/1.1's go on from there */
 	/* What an HTTP/1.1 exchange leads to (CONNECT's tunnel, an Upgrade to anything that is not
 	 * decoded here) is left to the caller: see observe_tunnel. */
 	bool tunnels;

@@ -459,6 +459,49 @@ static void goes_on_with_http1_after_a_gap(void **state)
 	watch_fini(&w);
 }
 
+static const char *late_text(struct watch *w, const char *alpn, const struct act *acts,
+			     size_t count)
+{
+	struct observe_options options = {
+		.bus = &w->bus, .flow = 7, .leg = LEG_SERVER, .alpn = bytes_str(alpn), .late = true
+	};
+	struct observe *o;
+
+	watch_init(w, EV_ALL);
+	w->no_bytes = true;
+	assert_int_equal(observe_new(&options, &o, NULL), 0);
+	play(w, o, acts, count, SIZE_MAX);
+	return watch_text(w);
+}
+
+static void finds_http_where_a_piece_begins_with_it(void **state)
+{
+	static const struct act http1[] = { DOWN("end of a body\r\nHTTP/1.1 no line of one"),
+					    UP("GET / HTTP/1.1\r\n\r\n"), DOWN("more of it"),
+					    DOWN("HTTP/1.1 204 None\r\n\r\n") };
+	static const struct act http2[] = { DOWN("\xff\xff"),
+					    DOWN("\0\0\1\1\4\0\0\0\1\x88\0\0\2\0\1\0\0\0\1hi") };
+	static const struct act preface[] = { UP("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+						 "\0\0\0\4\0\0\0\0\0") };
+	static const struct act bytes[] = { UP("anything"), DOWN("at all") };
+	struct watch w;
+
+	(void)state;
+	assert_string_equal(late_text(&w, "", http1, ARRAY_LEN(http1)),
+			    "up 1 http1 GET :// / 1.1\nup 1 end 0\n"
+			    "down 1 http1 204 None 1.1\ndown 1 end 0\nhttp1\n");
+	watch_fini(&w);
+	for (size_t i = 0; i < 2; i++) {
+		assert_non_null(strstr(late_text(&w, i ? "h2" : "", http2, ARRAY_LEN(http2)),
+				       "http2 body 2 \"hi\""));
+		watch_fini(&w);
+	}
+	assert_string_equal(late_text(&w, "", preface, 1), "http2\n");
+	watch_fini(&w);
+	assert_string_equal(late_text(&w, "", bytes, 2), "bytes\n");
+	watch_fini(&w);
+}
+
 static void goes_on_with_http2_after_a_gap(void **state)
 {
 	static const char settings[] = "\0\0\0\4\0\0\0\0\0";
@@ -653,6 +696,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(numbers_exchanges_from_where_it_is_told),
 		cmocka_unit_test(goes_on_with_http1_after_a_gap),
 		cmocka_unit_test(goes_on_with_http2_after_a_gap),
+		cmocka_unit_test(finds_http_where_a_piece_begins_with_it),
 		cmocka_unit_test(makes_no_bodies_that_nobody_wants),
 		cmocka_unit_test(starts_small),
 		cmocka_unit_test(survives_a_lack_of_memory),
