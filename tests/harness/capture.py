@@ -7,12 +7,15 @@ from .process import Process, wait_until
 
 
 class Capture:
-    """tcpdump into a file, from the moment the `with` begins."""
+    """tcpdump into a file, from the moment the `with` begins. more: further arguments. immediate: each packet is written
+    at once, but no more than 64 KiB of it, and few may come at a time."""
 
-    def __init__(self, path, expression, interface='lo', prefix=()):
+    def __init__(self, path, expression, interface='lo', prefix=(), more=(), immediate=True):
         self.path = str(path)
-        self.process = Process(['tcpdump', '-i', interface, '--immediate-mode', '-U', '-s', '0', '-B', '16384', '-Z', 'root', '-w', self.path,
-                                expression], self.path + '.log', prefix=prefix)
+        # Otherwise the kernel hands packets out once a second.
+        self._every = 0.25 if immediate else 1.2
+        self.process = Process(['tcpdump', '-i', interface, *['--immediate-mode'] * immediate, '-U', '-s', '0', '-B', '16384', '-Z', 'root', '-w', self.path,
+                                *more, expression], self.path + '.log', prefix=prefix)
 
     def __enter__(self):
         self.process.wait_output('listening on')
@@ -28,7 +31,7 @@ class Capture:
             nonlocal size
             before, size = size, os.path.getsize(self.path) if os.path.exists(self.path) else 0
             return before == size
-        wait_until(quiet, 'the capture is quiet', every=0.25)
+        wait_until(quiet, 'the capture is quiet', every=self._every)
         self.process.stop(signal.SIGINT)
 
 
