@@ -94,14 +94,16 @@ bool session_try_any(struct session *s, enum flow_dir dir, struct seq_trial *t)
 {
 	struct side *side = &s->sides[dir];
 	struct any a = { .s = s, .dir = dir, .trial = t };
-	struct newest_secrets newest;
+	struct newest_secrets newest, handshakes;
 	size_t known;
 
-	newest.count = newest.seen = 0;
+	newest.count = newest.seen = handshakes.count = 0;
 	if (s->version && !session_is_13(s))
 		return false;
-	if (!s->has_client)
+	if (!s->has_client) {
 		session_newest(s, session_label(dir, EPOCH_TRAFFIC), &newest);
+		session_newest(s, session_label(dir, EPOCH_HANDSHAKE), &handshakes);
+	}
 	known = s->has_client ? SIZE_MAX - count_own(s, dir) : newest.seen + 1;
 	if (side->seek.searched == known)
 		return false;
@@ -113,6 +115,9 @@ bool session_try_any(struct session *s, enum flow_dir dir, struct seq_trial *t)
 		t->range = (struct seq_range){ .first = rounds[i],
 					       .count = rounds[i + 1] - rounds[i] };
 		found = s->has_client ? try_own(&a, &count) : try_newest(&a, &newest, &count);
+		/* A handshake has few records. */
+		if (!found && i == 0)
+			found = try_newest(&a, &handshakes, &count);
 		side->seek.candidates = count;
 		if (found)
 			return true;

@@ -66,6 +66,8 @@ void kit_move(struct kit *k, enum flow_dir dir);
 void kit_pump(struct kit *k);
 /* n bytes of a pattern from one side, received by the other. */
 void kit_send(struct kit *k, enum flow_dir dir, size_t n);
+/* These bytes as application data. */
+void kit_pass(struct kit *k, enum flow_dir dir, struct bytes b);
 void kit_update(struct kit *k, enum flow_dir dir, bool ask); /* KeyUpdate */
 void kit_renegotiate(struct kit *k);
 struct evp_pkey_st *kit_key(bool rsa);
@@ -82,6 +84,8 @@ struct play {
 	struct layer *session;
 	struct layer above; /* takes the application data */
 	bool above_made, late;
+	bool unwatched; /* write nothing down: memory fails on purpose */
+	unsigned nest;	/* sessions that are still to be put on top */
 	struct buf plain[2];
 	struct buf above_alpn;
 	uint64_t gaps[2]; /* bytes that the layer above was told are missing */
@@ -100,6 +104,8 @@ struct play {
 
 void play_init(struct play *p, struct bytes keys);
 void play_fini(struct play *p);
+/* The application data is TLS itself; before anything is fed. */
+void play_nest(struct play *p);
 /* Another connection with the same engine. */
 void play_again(struct play *p);
 /* All pieces of k in chunks of at most size bytes (0: as they are). */

@@ -302,6 +302,15 @@ void kit_send(struct kit *k, enum flow_dir dir, size_t n)
 	}
 }
 
+void kit_pass(struct kit *k, enum flow_dir dir, struct bytes b)
+{
+	size_t done;
+
+	assert_int_equal(SSL_write_ex(sender(k, dir), b.p, b.n, &done), 1);
+	assert_int_equal(done, b.n);
+	kit_pump(k);
+}
+
 void kit_update(struct kit *k, enum flow_dir dir, bool ask)
 {
 	assert_int_equal(SSL_key_update(sender(k, dir), ask ? SSL_KEY_UPDATE_REQUESTED

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "tap/session_kit.h"
 
 #include <cmocka.h>
@@ -463,6 +464,274 @@ static void secrets_that_never_come_are_missed_at_the_end(void **state)
 	kit_fini(&k);
 }
 
+/* More than may wait comes before its secrets: what waited is lost, what comes after them is not. */
+static void goes_on_when_secrets_come_too_late(void **state)
+{
+	struct kit_options o = { 0 };
+	struct kit k;
+	struct play p;
+	size_t from;
+
+	(void)state;
+	kit_init(&k, &o);
+	kit_shake(&k);
+	kit_send(&k, DIR_UP, 100);
+	kit_send(&k, DIR_DOWN, 2 * TAP_HELD_FLOW);
+	from = k.count;
+	kit_send(&k, DIR_UP, 30);
+	kit_send(&k, DIR_DOWN, 100000);
+	kit_close(&k);
+	play_init(&p, (struct bytes){ 0 });
+	p.shared.secrets_may_come = true;
+	for (size_t i = 0; i < from; i++)
+		play_piece(&p, &k, i, 1400);
+	assert_true(p.shared.held < 2 * TAP_HELD_FLOW);
+	assert_int_equal(p.darks, 1);
+	play_late_secrets(&p, buf_bytes(&k.keys));
+	for (size_t i = from; i < k.count; i++)
+		play_piece(&p, &k, i, 1400);
+	play_end(&p);
+	assert_int_equal(p.darks, 1);
+	assert_int_equal(p.why, DARK_NO_SECRET);
+	assert_true(p.plain[DIR_DOWN].n >= 100000);
+	assert_memory_equal(p.plain[DIR_DOWN].p + p.plain[DIR_DOWN].n - 100000,
+			    k.sent[DIR_DOWN].p + k.sent[DIR_DOWN].n - 100000, 100000);
+	play_fini(&p);
+	kit_fini(&k);
+}
+
+static void a_record_gone_bad_costs_itself_only(void **state)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+
+	(void)state;
+	for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
+		struct kit_options o = { .version = versions[v] };
+		struct kit k;
+		struct play p;
+		size_t bad;
+
+		kit_init(&k, &o);
+		kit_shake(&k);
+		kit_send(&k, DIR_DOWN, 1000);
+		bad = k.count;
+		kit_send(&k, DIR_DOWN, 1000);
+		kit_send(&k, DIR_DOWN, 5000);
+		kit_close(&k);
+		k.wire.p[k.pieces[bad].from + 100] ^= 1;
+		play_init(&p, buf_bytes(&k.keys));
+		play_all(&p, &k, 0);
+		play_end(&p);
+		assert_int_equal(p.darks, 0);
+		assert_int_equal(p.plain[DIR_DOWN].n, 6000);
+		assert_int_equal(p.gaps[DIR_DOWN], k.pieces[bad].n);
+		assert_true(p.lost > 0);
+		play_fini(&p);
+		kit_fini(&k);
+	}
+}
+
+/* lint-ok: libssl's callback */
+static int add_ech(SSL *ssl, unsigned type, unsigned context, const unsigned char **out, size_t *n,
+		   X509 *x, size_t chain, int *alert, void *arg)
+{
+	(void)ssl;
+	(void)type;
+	(void)context;
+	(void)x;
+	(void)chain;
+	(void)alert;
+	(void)arg;
+	*out = (const unsigned char *)"\0\0\1\0\1\1\0\0\0\0";
+	*n = 10;
+	return 1;
+}
+
+/* The client random on the wire is the outer one, the key log has the inner one. */
+static void finds_the_inner_client_random_of_ech(void **state)
+{
+	AUTO(buf_fini) struct buf keys = buf_init(1 << 20);
+	struct kit_options o = { 0 };
+	struct kit k, other;
+	struct play p;
+
+	(void)state;
+	kit_init(&other, &o);
+	kit_shake(&other);
+	kit_init(&k, &o);
+	assert_int_equal(SSL_CTX_add_custom_ext(k.client_ctx, 0xfe0d, SSL_EXT_CLIENT_HELLO, add_ech,
+						NULL, NULL, NULL, NULL),
+			 1);
+	kit_again(&k);
+	talk(&k);
+	assert_int_equal(buf_add(&keys, buf_bytes(&k.keys), NULL), 0);
+	for (size_t i = 0; i < keys.n; i++) {
+		if (keys.p[i] == ' ') {
+			keys.p[i + 1] = keys.p[i + 1] == 'a' ? 'b' : 'a';
+			i += 66;
+		}
+	}
+	assert_int_equal(buf_add(&keys, buf_bytes(&other.keys), NULL), 0);
+	play_init(&p, buf_bytes(&keys));
+	play_all(&p, &k, 0);
+	play_end(&p);
+	play_check(&p, &k);
+	play_fini(&p);
+	/* With none of them that fits it is dark as any other. */
+	play_init(&p, buf_bytes(&other.keys));
+	play_all(&p, &k, 0);
+	play_end(&p);
+	assert_int_equal(p.darks, 1);
+	assert_int_equal(p.why, DARK_NO_SECRET);
+	play_fini(&p);
+	kit_fini(&other);
+	kit_fini(&k);
+}
+
+static void records_may_be_short_or_padded(void **state)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+
+	(void)state;
+	for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
+		struct kit_options o = { .version = versions[v], .fragment = 512 };
+		struct kit k;
+
+		kit_init(&k, &o);
+		SSL_CTX_set_block_padding(k.client_ctx, 500);
+		SSL_CTX_set_block_padding(k.server_ctx, 300);
+		kit_again(&k);
+		talk(&k);
+		plays(&k, 0);
+		plays(&k, 1);
+		kit_fini(&k);
+	}
+}
+
+static void what_follows_is_no_longer_tls(void **state)
+{
+	struct kit_options o = { 0 };
+	struct kit k;
+	struct play p;
+
+	(void)state;
+	kit_init(&k, &o);
+	kit_shake(&k);
+	kit_send(&k, DIR_UP, 10);
+	play_init(&p, buf_bytes(&k.keys));
+	play_all(&p, &k, 0);
+	play_feed(&p, DIR_UP, bytes_str("QUIT\r\n"));
+	play_end(&p);
+	assert_int_equal(p.darks, 1);
+	assert_int_equal(p.why, DARK_MALFORMED);
+	assert_int_equal(p.plain[DIR_UP].n, 10);
+	play_fini(&p);
+	/* After close_notify it is nobody's business. */
+	kit_close(&k);
+	play_init(&p, buf_bytes(&k.keys));
+	play_all(&p, &k, 0);
+	play_feed(&p, DIR_UP, bytes_str("QUIT\r\n"));
+	play_end(&p);
+	play_check(&p, &k);
+	play_fini(&p);
+	kit_fini(&k);
+}
+
+static void survives_an_end_anywhere(void **state)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+
+	(void)state;
+	for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
+		struct kit_options o = { .version = versions[v] };
+		struct kit k;
+
+		kit_init(&k, &o);
+		kit_shake(&k);
+		kit_send(&k, DIR_UP, 100);
+		kit_send(&k, DIR_DOWN, 1000);
+		kit_close(&k);
+		for (size_t n = 0; n < k.wire.n; n++) {
+			struct play p;
+
+			play_init(&p, buf_bytes(&k.keys));
+			for (size_t i = 0; i < k.count && k.pieces[i].from < n; i++)
+				play_feed(&p, k.pieces[i].dir,
+					  bytes_slice(bytes_of(k.wire.p, n), k.pieces[i].from,
+						      k.pieces[i].n));
+			play_end(&p);
+			assert_int_equal(p.darks, 0);
+			assert_true(p.plain[0].n <= 100 && p.plain[1].n <= 1000);
+			play_fini(&p);
+		}
+		kit_fini(&k);
+	}
+}
+
+/* Whatever allocation fails, and all after it: it goes on as well as it can, and ends. */
+static void survives_without_memory(void **state)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+
+	(void)state;
+	for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
+		struct kit_options o = { .version = versions[v] };
+		struct kit k;
+
+		kit_init(&k, &o);
+		kit_shake(&k);
+		kit_send(&k, DIR_UP, 100);
+		kit_send(&k, DIR_DOWN, 1000);
+		kit_close(&k);
+		for (size_t n = 1; n < 60; n++) {
+			struct play p;
+
+			play_init(&p, buf_bytes(&k.keys));
+			p.unwatched = true;
+			for (size_t i = 0; i < k.count; i++) {
+				mem_fail_at(i == n % 8 ? n / 2 + 1 : 0);
+				layer_feed(p.session, k.pieces[i].dir,
+					   bytes_of(k.wire.p + k.pieces[i].from, k.pieces[i].n),
+					   (struct tap_at){ .packet = i + 1 });
+			}
+			mem_fail_at(0);
+			play_end(&p);
+			play_fini(&p);
+		}
+		kit_fini(&k);
+	}
+}
+
+/* A session within a session: each decrypts into its own room. */
+static void is_nested(void **state)
+{
+	struct kit_options o = { 0 };
+	struct kit outer, inner;
+	struct play p;
+
+	(void)state;
+	kit_init(&inner, &o);
+	talk(&inner);
+	kit_init(&outer, &o);
+	kit_shake(&outer);
+	for (size_t i = 0; i < inner.count; i++)
+		kit_pass(&outer, inner.pieces[i].dir,
+			 bytes_of(inner.wire.p + inner.pieces[i].from, inner.pieces[i].n));
+	kit_close(&outer);
+	AUTO(buf_fini) struct buf keys = buf_init(1 << 20);
+	assert_int_equal(buf_add(&keys, buf_bytes(&outer.keys), NULL), 0);
+	assert_int_equal(buf_add(&keys, buf_bytes(&inner.keys), NULL), 0);
+	play_init(&p, buf_bytes(&keys));
+	play_nest(&p);
+	play_all(&p, &outer, 0);
+	play_end(&p);
+	play_check(&p, &inner);
+	assert_int_equal(p.done, 2);
+	play_fini(&p);
+	kit_fini(&inner);
+	kit_fini(&outer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -484,6 +753,14 @@ int main(void)
 		cmocka_unit_test(an_end_without_close_notify_is_told),
 		cmocka_unit_test(waits_for_secrets),
 		cmocka_unit_test(secrets_that_never_come_are_missed_at_the_end),
+		cmocka_unit_test(goes_on_when_secrets_come_too_late),
+		cmocka_unit_test(a_record_gone_bad_costs_itself_only),
+		cmocka_unit_test(finds_the_inner_client_random_of_ech),
+		cmocka_unit_test(records_may_be_short_or_padded),
+		cmocka_unit_test(what_follows_is_no_longer_tls),
+		cmocka_unit_test(survives_an_end_anywhere),
+		cmocka_unit_test(survives_without_memory),
+		cmocka_unit_test(is_nested),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
