@@ -10,6 +10,7 @@ struct observe_layer {
 	uint8_t depth;
 	struct observe *observe;
 	uint8_t alpn[255];
+	char server[ADDR_TEXT_MAX]; /* for requests that do not say whom they are for */
 };
 
 static const struct observe *observe_of(const struct layer *l)
@@ -17,13 +18,16 @@ static const struct observe *observe_of(const struct layer *l)
 	return LIST_OWNER(l, struct observe_layer, layer)->observe;
 }
 
+/* Which TLS it was in, for the events. */
+static uint8_t tls_of(uint8_t depth)
+{
+	return depth ? depth - 1 : 0;
+}
+
 static void tell_data(const struct observe_layer *o, enum flow_dir dir, struct bytes data,
 		      struct tap_at at)
 {
-	/* The TLS that it was in. */
-	struct event ev = { .type = EV_DATA,
-			    .dir = dir,
-			    .depth = (uint8_t)(o->depth ? o->depth - 1 : 0) };
+	struct event ev = { .type = EV_DATA, .dir = dir, .depth = tls_of(o->depth) };
 
 	o->flow->bytes[dir] += data.n;
 	if (data.n == 0 || !event_bus_wants(o->flow->shared->bus, EV_DATA))
@@ -92,7 +96,7 @@ int observe_layer_new(const struct observe_layer_options *options, struct layer 
 		.leg = LEG_CLIENT,
 		.scheme = bytes_str(options->depth ? "https" : "http"),
 		.late = options->late,
-		.depth = options->depth,
+		.depth = tls_of(options->depth),
 		.streams = options->streams,
 		.tunnels = true,
 	};
@@ -102,6 +106,7 @@ int observe_layer_new(const struct observe_layer_options *options, struct layer 
 	if (alpn.n)
 		memcpy(o->alpn, alpn.p, alpn.n);
 	observe.alpn = bytes_of(o->alpn, alpn.n);
+	observe.authority = bytes_str(addr_text(&options->flow->server, o->server));
 	o->layer.ops = &ops;
 	o->flow = options->flow;
 	o->depth = options->depth;
