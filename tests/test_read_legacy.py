@@ -1,8 +1,8 @@
 """oriel read on TLS that nobody should speak any more, between real programs: every byte of both sides."""
 import pytest
 
-from harness import legacy
-from harness.reading import read
+from harness import legacy, vary
+from harness.reading import read, said
 
 
 def recorded(make, *programs):
@@ -18,6 +18,7 @@ def recorded(make, *programs):
 
 nss = recorded(legacy.nss, 'selfserv', 'tstclnt', 'certutil', 'pk12util')
 gnutls = recorded(legacy.gnutls, 'gnutls-serv', 'gnutls-cli')
+gnutls_long = recorded(legacy.gnutls_long, 'gnutls-serv', 'gnutls-cli')
 gnutls_psk = recorded(legacy.gnutls_psk, 'gnutls-serv', 'gnutls-cli')
 openssl_old = recorded(legacy.openssl_old, 'openssl')
 
@@ -65,3 +66,24 @@ def test_keys_of_others_open_nothing(nss, gnutls, gnutls_psk):
         # Where nothing is encrypted there is a MAC that does not fit.
         assert not any(c['decrypted'] is True for c in done.connections())
         assert len(read(recording.capture, '--why', *args).text.splitlines()) == len(recording.talks)
+
+
+def test_a_lost_segment_costs_its_record_only(gnutls_long, tmp_path):
+    """Where a record's vector is the end of the one before, that one cannot be read either."""
+    packets = vary.load(gnutls_long.capture)
+    starts = [i for i, p in enumerate(packets) if p.flags & (vary.SYN | vary.ACK) == vary.SYN]
+    assert len(starts) == len(gnutls_long.talks)
+    lost = []
+    for start, end in zip(starts, [*starts[1:], len(packets)]):
+        server = packets[start].ports[1]
+        data = [i for i in vary.of(packets, server) if start < i < end]
+        # The 16th from the end but for the goodbye: line 14 or so.
+        lost.append(data[-17])
+    path = vary.save(tmp_path / 'c.pcap', vary.without(packets, *lost))
+    for number, talk in enumerate(gnutls_long.talks, 1):
+        got = said(path, 'server', flow=number, keylog=gnutls_long.keylog).splitlines(keepends=True)
+        missing = [i for i, line in enumerate(legacy.LINES) if line not in got]
+        assert got == [line for i, line in enumerate(legacy.LINES) if i not in missing], (number, talk.suite)
+        chained = talk.version == 'TLS 1.0' and 'CBC' in talk.suite
+        assert missing == list(range(missing[0], missing[0] + 1 + chained)), (number, talk.version, talk.suite)
+        assert said(path, 'client', flow=number, keylog=gnutls_long.keylog) == talk.sent

@@ -306,6 +306,10 @@ void protect_skip(struct protect *p, uint64_t n, struct bytes last)
 
 	if (p->info->class == CIPHER_CLASS_STREAM)
 		skip_stream(p, n);
-	if (p->implicit_iv && last.n >= p->iv.n + behind)
+	if (!p->implicit_iv)
+		return;
+	p->iv_given = last.n >= p->iv.n + behind;
+	p->iv_seq = UINT64_MAX;
+	if (p->iv_given)
 		memcpy(p->iv.b, last.p + last.n - behind - p->iv.n, p->iv.n);
 }

@@ -56,7 +56,7 @@ size_t protect_overhead(const struct protect *p);
 bool protect_is_chained(const struct protect *p);
 /* A record before this one was lost: n bytes of bodies are passed over (stream ciphers); last, the
  * last bytes of the last one's body (64 are enough), lets the next be opened (CBC with a chained
- * vector). What a cipher has no use for is ignored. */
+ * vector), and without them it does not open. What a cipher has no use for is ignored. */
 void protect_skip(struct protect *p, uint64_t n, struct bytes last);
 
 #endif

@@ -58,6 +58,8 @@ bool protect_open_cbc(struct protect *p, uint64_t seq, const struct record *r, u
 
 	if (!split(p, r, &s))
 		return false;
+	if (p->implicit_iv && p->encrypt_then_mac && !p->iv_given && p->iv_seq != seq)
+		return false;
 	if (p->encrypt_then_mac &&
 	    !protect_mac_fits(p, seq, r, bytes_slice(r->body, 0, r->body.n - s.mac.n), s.mac))
 		return false;
@@ -73,8 +75,11 @@ bool protect_open_cbc(struct protect *p, uint64_t seq, const struct record *r, u
 	} else if (!open_mac_inside(p, seq, r, text, &n)) {
 		return false;
 	}
-	if (p->implicit_iv)
+	if (p->implicit_iv) {
 		memcpy(p->iv.b, s.text.p + s.text.n - p->iv.n, p->iv.n);
+		p->iv_seq = seq + 1;
+		p->iv_given = false;
+	}
 	opened->type = r->type;
 	opened->plain = bytes_of(out, n);
 	return true;

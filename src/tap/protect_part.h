@@ -31,6 +31,10 @@ struct protect {
 	struct secret mac_key;
 	struct secret
 		iv; /* AEAD: the fixed part of the nonce; of CBC the next vector, if implicit */
+	/* Whose vector iv is, if implicit: with the MAC outside a record with a wrong one would look
+	 * right but for its first block. */
+	uint64_t iv_seq;
+	bool iv_given;	      /* by protect_skip, for whatever record is next */
 	struct secret secret; /* TLS 1.3: of the traffic */
 	/* For searches in TLS 1.3, from some records on that did not open. */
 	unsigned misses;

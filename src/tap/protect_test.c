@@ -435,10 +435,13 @@ static void goes_on_behind_a_lost_record(void **state)
 		assert_int_equal(protect_is_chained(p.open[0]), all[i].chained);
 		seal(&p.seal[0], RECORD_APPLICATION_DATA, text, &lost);
 		seal(&p.seal[0], RECORD_APPLICATION_DATA, text, &next);
-		/* The MAC outside is right without the vector, too. */
-		if (!all[i].outside)
+		/* With the MAC outside all but the first block would look right. */
+		assert_int_equal(protect_open(p.open[0], 1, &next.r, room, &o), !all[i].chained);
+		if (p.seal[0].info->class == CIPHER_CLASS_CBC) {
+			protect_skip(p.open[0], 0, bytes_of(NULL, 0));
 			assert_int_equal(protect_open(p.open[0], 1, &next.r, room, &o),
 					 !all[i].chained);
+		}
 		protect_skip(p.open[0], lost.r.body.n, lost.r.body);
 		expect_text(p.open[0], 1, &next.r, text);
 		pair_free(&p);

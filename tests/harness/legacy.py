@@ -151,30 +151,33 @@ _GNUTLS_ALL = ('NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.1:+VERS-TLS1.0:+PSK:+AR
 PSK = '00112233445566778899aabbccddeeff'
 
 
-def _echo(argv, env, text, log):
-    """Sends text through a client to a server that echoes it, ends when all of it has come back."""
+def _echo(argv, env, lines, log):
+    """Sends lines through a client to a server that echoes them, each when the one before has come back. Ends when
+    all have."""
     with open(log, 'ab') as errors, subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                                      stderr=errors, env=env) as client:
-        got = bytearray()
+        got, sent = bytearray(), b''
         try:
-            client.stdin.write(text)
-            client.stdin.flush()
             os.set_blocking(client.stdout.fileno(), False)
 
             def more():
                 got.extend(client.stdout.read() or b'')
-                return len(got) >= len(text) or client.poll() is not None
-            wait_until(more, f'{argv[0]} gets an echo')
+                return len(got) >= len(sent) or client.poll() is not None
+            for line in lines:
+                client.stdin.write(line)
+                client.stdin.flush()
+                sent += line
+                wait_until(more, f'{argv[0]} gets an echo', every=0.002)
             client.stdin.close()
             client.wait(PATIENCE)
         finally:
             if client.poll() is None:
                 client.kill()
-    assert bytes(got) == text, (argv, bytes(got), open(log, 'rb').read())
-    return bytes(got)
+    assert bytes(got) == sent, (argv, bytes(got))
+    return sent
 
 
-def _gnutls_talk(port, row, options, number, folder, keylog):
+def _gnutls_talk(port, row, options, lines, folder, keylog):
     version, exchange, cipher, mac, suite = row
     priority = (f'NORMAL:-VERS-ALL:+VERS-{version.replace(" ", "")}:-KX-ALL:+{exchange}:-CIPHER-ALL:+{cipher}:'
                 f'-MAC-ALL:+{mac}{options}')
@@ -186,11 +189,11 @@ def _gnutls_talk(port, row, options, number, folder, keylog):
     env.pop('SSLKEYLOGFILE', None)
     if keylog:
         env['SSLKEYLOGFILE'] = keylog
-    text = _text(number, 500)
-    return Talk(version, suite, text, _echo(argv, env, text, os.path.join(folder, 'gnutls-cli.log')))
+    text = _echo(argv, env, lines, os.path.join(folder, 'gnutls-cli.log'))
+    return Talk(version, suite, text, text)
 
 
-def _gnutls(folder, rows, keylog):
+def _gnutls(folder, rows, keylog, lines=None):
     key, cert = _rsa(folder)
     port, path = free_port(), os.path.join(folder, 'gnutls.pcap')
     passwd = os.path.join(folder, 'psk.txt')
@@ -204,7 +207,8 @@ def _gnutls(folder, rows, keylog):
             # The MAC outside and inside (that is something for CBC only), and without the extended master secret.
             inside = [':%NO_ETM'] if row[2].endswith('-CBC') else []
             for options in ['', ':%NO_SESSION_HASH', *inside]:
-                talks.append(_gnutls_talk(port, row, options, len(talks) + 1, folder, keylog))
+                said = lines or [_text(len(talks) + 1, 500)]
+                talks.append(_gnutls_talk(port, row, options, said, folder, keylog))
     return path, talks, key
 
 
@@ -213,6 +217,25 @@ def gnutls(folder):
     folder = str(folder)
     keylog = os.path.join(folder, 'keylog.txt')
     path, talks, key = _gnutls(folder, _GNUTLS, keylog)
+    return Recording(path, talks, rsa_key=key, keylog=keylog)
+
+
+# Of each kind of key that goes on from record to record, and some that do not.
+_GNUTLS_LONG = [
+    ('TLS 1.0', 'RSA', 'ARCFOUR-128', 'SHA1', 'TLS_RSA_WITH_RC4_128_SHA'),
+    ('TLS 1.0', 'RSA', '3DES-CBC', 'SHA1', 'TLS_RSA_WITH_3DES_EDE_CBC_SHA'),
+    ('TLS 1.1', 'RSA', '3DES-CBC', 'SHA1', 'TLS_RSA_WITH_3DES_EDE_CBC_SHA'),
+    ('TLS 1.2', 'RSA', 'NULL', 'SHA256', 'TLS_RSA_WITH_NULL_SHA256'),
+    ('TLS 1.2', 'RSA', 'CAMELLIA-128-GCM', 'AEAD', 'TLS_RSA_WITH_CAMELLIA_128_GCM_SHA256'),
+]
+LINES = [f'line {i:02} '.encode() + b'.' * (7 * i) + b'\n' for i in range(30)]
+
+
+def gnutls_long(folder):
+    """LINES in each connection, each a record and a segment of its own."""
+    folder = str(folder)
+    keylog = os.path.join(folder, 'keylog.txt')
+    path, talks, key = _gnutls(folder, _GNUTLS_LONG, keylog, LINES)
     return Recording(path, talks, rsa_key=key, keylog=keylog)
 
 
@@ -251,6 +274,6 @@ def openssl_old(folder):
                             f'{name}:@SECLEVEL=0', _OPENSSL_VERSIONS[version], *options]
                     text = (f'{len(talks) + 1} ' + 'level ' * 40).encode()
                     text += text[::-1] + b'\n'  # the same read backwards
-                    received = _echo(argv, None, text, os.path.join(folder, 's_client.log'))
+                    received = _echo(argv, None, [text], os.path.join(folder, 's_client.log'))
                     talks.append(Talk(version, suite, text, received))
     return Recording(path, talks, rsa_key=key, keylog=keylog)
