@@ -101,7 +101,8 @@ static void refuses_pcap_of_another_version(void **state)
 	kit_pcap_header(&m, 0xa1b2c3d4, 1);
 	m.b.p[4] = 3;
 	kit_read(&r, &m);
-	kit_expect_sentence(&r, CAPTURE_LOST, "pcap of version 3.4: 2.4 is what there is");
+	assert_string_equal(kit_sentence(&r, CAPTURE_LOST),
+			    "pcap of version 3.4: 2.4 is what there is");
 	kit_expect_end(&r);
 	kit_end(&r, &m);
 }
@@ -119,8 +120,8 @@ static void a_length_of_four_gigabytes_ends_pcap(void **state)
 	kit_read(&r, &m);
 	kit_expect(&r, CAPTURE_HEADER);
 	kit_expect(&r, CAPTURE_PACKET);
-	kit_expect_sentence(
-		&r, CAPTURE_LOST,
+	assert_string_equal(
+		kit_sentence(&r, CAPTURE_LOST),
 		"packet 2 at offset 44 says that 4294967295 bytes of it were captured, "
 		"more than the 16777216 that are possible: the rest of the capture cannot "
 		"be read");

@@ -15,12 +15,13 @@ static void what_is_no_capture_is_said_to_be_none(void **state)
 
 	(void)state;
 	kit_read(&r, &m);
-	kit_expect_sentence(&r, CAPTURE_LOST, "not a capture (pcap or pcapng): it is empty");
+	assert_string_equal(kit_sentence(&r, CAPTURE_LOST),
+			    "not a capture (pcap or pcapng): it is empty");
 	kit_expect_end(&r);
 	capture_free(r.c);
 	kit_text(&m, "GET / HTTP/1.1\r\n");
 	kit_read(&r, &m);
-	kit_expect_sentence(&r, CAPTURE_LOST,
+	assert_string_equal(kit_sentence(&r, CAPTURE_LOST),
 			    "not a capture (pcap or pcapng): it begins with the bytes 47455420");
 	assert_int_equal(capture_bad(r.c), 0);
 	kit_expect_end(&r);

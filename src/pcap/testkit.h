@@ -35,7 +35,8 @@ void kit_read(struct reader *r, const struct maker *m);
 enum capture_outcome kit_next(struct reader *r);
 void kit_expect(struct reader *r, enum capture_kind kind);
 void kit_expect_packet(struct reader *r, uint64_t number, int64_t wall_ns, const char *text);
-void kit_expect_sentence(struct reader *r, enum capture_outcome outcome, const char *sentence);
+/* Of the block that comes next, which must be bad or lost as outcome says. */
+const char *kit_sentence(struct reader *r, enum capture_outcome outcome);
 void kit_expect_end(struct reader *r);
 void kit_end(struct reader *r, struct maker *m);
 void kit_pcap_header(struct maker *m, uint32_t magic, uint32_t network);
