@@ -30,8 +30,9 @@ struct peel {
 		bool ended, end_told;
 		enum leg_end how;
 	} sides[2];
-	struct starttls starttls;
-	struct socks_talk socks;
+	/* Of plaintext only: TLS, of which there is more, needs neither. */
+	struct starttls *starttls;
+	struct socks_talk *socks;
 };
 
 static struct bytes held(const struct peel *p, enum flow_dir dir)
@@ -122,6 +123,22 @@ static void drop_observer(struct peel *p, struct tap_at at)
 	p->above = NULL;
 }
 
+static void forget_talk(struct peel *p)
+{
+	mem_free(p->starttls);
+	mem_free(p->socks);
+	p->starttls = NULL;
+	p->socks = NULL;
+}
+
+static void note_begin(const struct peel *p, struct tap_at at)
+{
+	if (p->starttls && p->starttls->name)
+		tap_note(p->flow, at, "TLS begins after STARTTLS (%s)", p->starttls->name);
+	else if (p->said)
+		tap_note(p->flow, at, "TLS begins after other bytes");
+}
+
 static bool begin_session(struct peel *p, struct tap_at at)
 {
 	struct session_options o = {
@@ -131,12 +148,9 @@ static bool begin_session(struct peel *p, struct tap_at at)
 		.ctx = p,
 	};
 
-	if (p->said)
-		tap_note(p->flow, at,
-			 p->starttls.name ? "TLS begins after STARTTLS (%s)"
-					  : "TLS begins after other bytes%s",
-			 p->starttls.name ? p->starttls.name : "");
+	note_begin(p, at);
 	drop_observer(p, at);
+	forget_talk(p);
 	if (session_new(&o, &p->above, NULL) < 0) {
 		die(p, at);
 		return false;
@@ -156,9 +170,11 @@ static bool begin_observer(struct peel *p, struct tap_at at)
 	};
 
 	p->state = PEEL_TALK;
-	if (p->above)
+	if (!p->starttls)
+		p->starttls = mem_new(sizeof(*p->starttls));
+	if (p->above && p->starttls)
 		return true;
-	if (observe_layer_new(&o, &p->above, NULL) < 0) {
+	if (!p->starttls || observe_layer_new(&o, &p->above, NULL) < 0) {
 		die(p, at);
 		return false;
 	}
@@ -244,19 +260,19 @@ static void run_socks(struct peel *p, struct tap_at at)
 	const struct bytes in[2] = { held(p, DIR_UP), held(p, DIR_DOWN) };
 	char text[HOST_TEXT_MAX];
 
-	switch (socks_talk_run(&p->socks, in)) {
+	switch (socks_talk_run(p->socks, in)) {
 	case SOCKS_TALK_MORE:
 		break;
 	case SOCKS_TALK_OTHER:
 		give_up_socks(p, at);
 		break;
 	case SOCKS_TALK_DONE:
-		tap_note(p->flow, at, "a SOCKS tunnel to %s", host_text(&p->socks.target, text));
+		tap_note(p->flow, at, "a SOCKS tunnel to %s", host_text(&p->socks->target, text));
 		p->state = PEEL_LOOK;
 		p->wraps++;
 		for (int dir = DIR_UP; dir <= DIR_DOWN; dir++) {
-			buf_take(&p->sides[dir].held, p->socks.used[dir]);
-			p->flow->shared->held -= p->socks.used[dir];
+			buf_take(&p->sides[dir].held, p->socks->used[dir]);
+			p->flow->shared->held -= p->socks->used[dir];
 		}
 		pass_held(p, DIR_UP, at);
 		pass_held(p, DIR_DOWN, at);
@@ -272,6 +288,18 @@ static void socks(struct peel *p, enum flow_dir dir, struct bytes in, struct tap
 	}
 	give_up_socks(p, at);
 	layer_feed(&p->layer, dir, in, at);
+}
+
+static void begin_socks(struct peel *p, enum flow_dir dir, struct bytes in, struct tap_at at)
+{
+	forget_talk(p);
+	p->socks = mem_new(sizeof(*p->socks));
+	if (!p->socks) {
+		die(p, at);
+		return;
+	}
+	p->state = PEEL_SOCKS;
+	socks(p, dir, in, at);
 }
 
 /* Acts on what all the bytes of a direction so far are; they are not held. */
@@ -300,9 +328,7 @@ static void decide(struct peel *p, enum flow_dir dir, struct bytes all, struct t
 		take_proxy(p, all, at);
 		break;
 	case LOOK_SOCKS:
-		p->state = PEEL_SOCKS;
-		p->socks = (struct socks_talk){ 0 };
-		socks(p, dir, all, at);
+		begin_socks(p, dir, all, at);
 		break;
 	case LOOK_PLAIN:
 		become_plain(p, dir, all, at);
@@ -336,7 +362,7 @@ static void say(struct peel *p, enum flow_dir dir, struct bytes in, struct tap_a
 {
 	struct bytes rest;
 
-	starttls_feed(&p->starttls, dir, in);
+	starttls_feed(p->starttls, dir, in);
 	p->said += in.n;
 	layer_feed(p->above, dir, in, at);
 	if (!observe_layer_tunnel(p->above, &rest))
@@ -347,7 +373,7 @@ static void say(struct peel *p, enum flow_dir dir, struct bytes in, struct tap_a
 	p->late = false;
 	p->alpn_n = 0;
 	p->said = 0;
-	p->starttls = (struct starttls){ 0 };
+	forget_talk(p);
 	if (rest.n)
 		look(p, dir, rest, at);
 }
@@ -366,7 +392,7 @@ static void talk_hello(struct peel *p, struct bytes in, struct tap_at at)
 {
 	switch (peel_look_hello(in)) {
 	case LOOK_TLS:
-		if (!starttls_waits(&p->starttls)) {
+		if (!starttls_waits(p->starttls)) {
 			become_tls(p, DIR_UP, in, at);
 			return;
 		}
@@ -383,7 +409,7 @@ static void talk_hello(struct peel *p, struct bytes in, struct tap_at at)
 
 static void talk_up(struct peel *p, struct bytes in, struct tap_at at)
 {
-	size_t before = starttls_before(&p->starttls, in);
+	size_t before = starttls_before(p->starttls, in);
 
 	if (before)
 		say(p, DIR_UP, bytes_slice(in, 0, before), at);
@@ -419,7 +445,7 @@ static void talk(struct peel *p, enum flow_dir dir, struct bytes in, struct tap_
 	} else if (held(p, DIR_UP).n) {
 		/* The answer for which a hello waits, or a server that speaks out of turn. */
 		say(p, dir, in, at);
-		if (!starttls_waits(&p->starttls))
+		if (!starttls_waits(p->starttls))
 			pass_held(p, DIR_UP, at);
 	} else if (!may_become_tls(p)) {
 		p->state = PEEL_PASS;
@@ -515,6 +541,7 @@ static void on_free(struct layer *l)
 	buf_fini(&up);
 	buf_fini(&down);
 	layer_free(p->above);
+	forget_talk(p);
 	mem_free(p);
 }
 
