@@ -143,10 +143,11 @@ static struct bytes key_of(const struct keylog_secret *s)
 
 static struct group *find_group(const struct keylog_table *t, struct bytes key)
 {
-	uint64_t hash = hash_bytes(key);
+	uint64_t hash;
 
 	if (t->groups.size == 0)
 		return NULL;
+	hash = hash_bytes(key);
 	for (size_t at = 0;; at++) {
 		struct group *group = index_probe(&t->groups, hash, &at)->item;
 

@@ -165,8 +165,8 @@ void held_run(struct session *s)
 			break;
 		run_one(s, dir);
 	}
-	/* What is over needs no more patience than what comes. */
-	if (s->impatient && !s->sides[DIR_UP].tcp_ended)
+	/* There is room again for what comes now. */
+	if (s->impatient && !(s->sides[DIR_UP].tcp_ended && s->sides[DIR_DOWN].tcp_ended))
 		s->impatient = false;
 	note_wants(s);
 }
