@@ -101,6 +101,16 @@ static void put_state(struct text *t, const struct flow_info *f)
 		text_paint(t, PAINT_OFF);
 }
 
+/* What stands in place of a server name. */
+static const char *spoken(const struct flow_info *f)
+{
+	const struct capture_info *c = &f->capture;
+
+	if (c->darks && (c->why == DARK_QUIC || c->why == DARK_DTLS))
+		return dark_why_text(c->why);
+	return f->hello_seen ? "(no sni)" : flow_proto_text(f->proto);
+}
+
 static void put_names(struct text *t, const struct flow_info *f)
 {
 	const struct leg_info *leg = &f->leg[LEG_CLIENT];
@@ -110,7 +120,7 @@ static void put_names(struct text *t, const struct flow_info *f)
 	if (f->sni.n)
 		put_escaped(&t->w, f->sni);
 	else
-		put_str(&t->w, f->hello_seen ? "(no sni)" : flow_proto_text(f->proto));
+		put_str(&t->w, spoken(f));
 	text_paint(t, PAINT_OFF);
 	if (f->capture.inner_sni.n) {
 		put_str(&t->w, " (inside: ");

@@ -85,6 +85,9 @@ void text_sni_note(struct text *t, const struct flow_info *f, struct bytes host)
 {
 	if (!f->hello_seen || bytes_equal_nocase(f->sni, host))
 		return;
+	/* The line of a captured connection says it. */
+	if (f->way == WAY_CAPTURE && !f->sni.n)
+		return;
 	text_paint(t, PAINT_DIM);
 	if (f->sni.n) {
 		put_str(&t->w, " (sni ");

@@ -157,6 +157,9 @@ const char *flow_sight_text(const struct flow_info *f)
 		return "plain";
 	if (!f->capture.darks)
 		return "decrypted";
+	/* Bytes of UDP are counted as they are. */
+	if (f->flow & FLOW_UDP)
+		return "dark";
 	return f->bytes_up || f->bytes_down || f->exchanges ? "partly" : "dark";
 }
 

@@ -170,6 +170,12 @@ static void tell_tcp(struct conn *c, const struct tap_segment *s)
 	tap_emit(&c->flow, &ev, s->at);
 }
 
+/* Who has said FIN and then RST listens no more: what the other side may still say has no end. */
+static bool is_reset_after_fin(const struct stream *said, const struct tap_segment *s)
+{
+	return (s->flags & TCP_RST) && said->fin_known && s->seq - said->fin <= 1;
+}
+
 static void tcp_segment(struct conn *c, const struct tap_segment *s)
 {
 	struct stream_segment in = {
@@ -182,6 +188,7 @@ static void tcp_segment(struct conn *c, const struct tap_segment *s)
 	};
 
 	tell_tcp(c, s);
+	c->gone |= is_reset_after_fin(&c->side[s->dir].stream, s);
 	stream_segment(&c->side[s->dir].stream, &in);
 	note_wants(c);
 }
@@ -292,6 +299,7 @@ void conn_finish(struct conn *c, bool open, struct tap_at at)
 		tell_ends(c, at);
 		tell_gaps(c, at);
 	}
+	open = open && !c->gone;
 	if (!open)
 		tell_leg_end(c, at);
 	tell_end(c, open, at);

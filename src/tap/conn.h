@@ -32,6 +32,7 @@ struct conn {
 	bool opened, answered; /* SYN; SYN and ACK */
 	bool acknowledged;     /* the client's answer to that */
 	bool reset;
+	bool gone; /* one side said RST after its FIN */
 };
 
 /* s is the first segment of its flow. Tells of the beginning. */
