@@ -73,7 +73,7 @@ def bash(place, *words, rest=''):
 def test_bash_offers_every_verb(place):
     assert bash(place, '') == [*verbs(), 'help', 'version']
     assert bash(place, 'tr') == ['trust']
-    assert bash(place, 'help', 'r') == ['run']
+    assert bash(place, 'help', 'ru') == ['run']
 
 
 def test_bash_offers_every_option_of_every_verb(place):
