@@ -68,22 +68,39 @@ def test_keys_of_others_open_nothing(nss, gnutls, gnutls_psk):
         assert len(read(recording.capture, '--why', *args).text.splitlines()) == len(recording.talks)
 
 
-def test_a_lost_segment_costs_its_record_only(gnutls_long, tmp_path):
-    """Where a record's vector is the end of the one before, that one cannot be read either."""
-    packets = vary.load(gnutls_long.capture)
+def losing(recording, folder, which, from_server=True):
+    """The lines that are missed in each connection when one segment of one side is lost in each."""
+    packets = vary.load(recording.capture)
     starts = [i for i, p in enumerate(packets) if p.flags & (vary.SYN | vary.ACK) == vary.SYN]
-    assert len(starts) == len(gnutls_long.talks)
-    lost = []
-    for start, end in zip(starts, [*starts[1:], len(packets)]):
-        server = packets[start].ports[1]
-        data = [i for i in vary.of(packets, server) if start < i < end]
-        # The 16th from the end but for the goodbye: line 14 or so.
-        lost.append(data[-17])
-    path = vary.save(tmp_path / 'c.pcap', vary.without(packets, *lost))
-    for number, talk in enumerate(gnutls_long.talks, 1):
-        got = said(path, 'server', flow=number, keylog=gnutls_long.keylog).splitlines(keepends=True)
+    assert len(starts) == len(recording.talks)
+    lost = [[i for i in vary.of(packets, packets[start].ports[1], from_server) if start < i < end][which]
+            for start, end in zip(starts, [*starts[1:], len(packets)])]
+    path = vary.save(folder / 'c.pcap', vary.without(packets, *lost))
+    out = []
+    for number, talk in enumerate(recording.talks, 1):
+        sides = {side: said(path, side, flow=number, keylog=recording.keylog) for side in ('client', 'server')}
+        got = sides.pop('server' if from_server else 'client').splitlines(keepends=True)
         missing = [i for i, line in enumerate(legacy.LINES) if line not in got]
         assert got == [line for i, line in enumerate(legacy.LINES) if i not in missing], (number, talk.suite)
-        chained = talk.version == 'TLS 1.0' and 'CBC' in talk.suite
-        assert missing == list(range(missing[0], missing[0] + 1 + chained)), (number, talk.version, talk.suite)
-        assert said(path, 'client', flow=number, keylog=gnutls_long.keylog) == talk.sent
+        assert list(sides.values()) == [talk.sent]
+        out.append(missing)
+    return out
+
+
+def is_chained(talk):
+    """Where a record's vector is the end of the one before, that one cannot be read either when it is lost."""
+    return talk.version == 'TLS 1.0' and 'CBC' in talk.suite
+
+
+@pytest.mark.parametrize('from_server', [True, False])
+def test_a_lost_segment_costs_its_record_only(gnutls_long, tmp_path, from_server):
+    # The 16th from the end but for the goodbye: line 14.
+    for talk, missing in zip(gnutls_long.talks, losing(gnutls_long, tmp_path, -17, from_server)):
+        assert missing == list(range(missing[0], missing[0] + 1 + is_chained(talk))), (talk.version, talk.suite)
+
+
+@pytest.mark.parametrize('from_server', [True, False])
+def test_the_end_of_the_handshake_may_be_lost(gnutls_long, tmp_path, from_server):
+    """The second segment of either side, with ChangeCipherSpec and Finished."""
+    for talk, missing in zip(gnutls_long.talks, losing(gnutls_long, tmp_path, 1, from_server)):
+        assert missing == ([0] if is_chained(talk) else []), (talk.version, talk.suite)

@@ -344,11 +344,21 @@ static bool try_later(struct session *s, enum flow_dir dir, struct seq_trial *t)
 	return false;
 }
 
-/* TLS 1.2 and before: the first record that is seen of many after ChangeCipherSpec. */
+/* TLS 1.2 and before: the first record that is seen of many after ChangeCipherSpec. A stream cipher
+ * is known to be behind Finished only (RFC 5246, 7.4.9; RFC 6101, 5.6.9). */
 static bool fits_somewhere(struct session *s, enum flow_dir dir, struct protect *p,
 			   struct key_trial *t)
 {
-	(void)dir;
+	const size_t finished = s->version == 0x0300 ? 4 + 36 : 4 + 12;
+	struct side *side = &s->sides[dir];
+
+	if (protect_is_chained(p) && cipher_info(s->suite->cipher)->class == CIPHER_CLASS_STREAM) {
+		/* There is no way back. */
+		side->seek.tried = TRIED_MAX - 1;
+		protect_skip(p, finished + protect_overhead(p), (struct bytes){ 0 });
+	} else if (protect_is_chained(p)) {
+		protect_skip(p, 0, last_bytes(side));
+	}
 	return session_try_range(s, p, t->numbers);
 }
 
