@@ -88,6 +88,7 @@ struct play {
 	unsigned nest;	/* sessions that are still to be put on top */
 	struct buf plain[2];
 	struct buf above_alpn;
+	struct buf turns; /* who spoke, whenever that changed */
 	uint64_t gaps[2]; /* bytes that the layer above was told are missing */
 	enum leg_end ends[2];
 	bool ended[2];

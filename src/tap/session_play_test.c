@@ -19,9 +19,15 @@ static struct play *play_of(struct layer *l)
 
 static void above_feed(struct layer *l, enum flow_dir dir, struct bytes in, struct tap_at at)
 {
+	struct play *p = play_of(l);
+	const char turn = dir == DIR_UP ? '>' : '<';
+
 	(void)at;
-	if (!play_of(l)->unwatched)
-		assert_int_equal(buf_add(&play_of(l)->plain[dir], in, NULL), 0);
+	if (p->unwatched)
+		return;
+	if (p->turns.n == 0 || p->turns.p[p->turns.n - 1] != turn)
+		assert_int_equal(buf_add(&p->turns, bytes_of(&turn, 1), NULL), 0);
+	assert_int_equal(buf_add(&p->plain[dir], in, NULL), 0);
 }
 
 static void above_gap(struct layer *l, enum flow_dir dir, uint64_t n, bool truncated,
@@ -179,6 +185,7 @@ static void clear(struct play *p)
 	buf_fini(&p->plain[0]);
 	buf_fini(&p->plain[1]);
 	buf_fini(&p->above_alpn);
+	buf_fini(&p->turns);
 	buf_fini(&p->log);
 }
 
@@ -206,6 +213,7 @@ void play_init(struct play *p, struct bytes keys)
 
 	*p = (struct play){ .plain = { buf_init(WIRE_MAX), buf_init(WIRE_MAX) },
 			    .above_alpn = buf_init(255),
+			    .turns = buf_init(10000),
 			    .log = buf_init(WIRE_MAX) };
 	p->shared = (struct tap_shared){ .bus = &p->bus,
 					 .trials_left = TAP_TRIALS_FILE,

@@ -231,6 +231,52 @@ static void leaves_out_early_data_that_was_rejected(void **state)
 	kit_fini(&k);
 }
 
+/* RFC 8446, 4.1.2: after a HelloRetryRequest there is no early data. */
+static void leaves_out_early_data_before_a_retry(void **state)
+{
+	struct kit_options o = { .early = 100000 };
+	struct kit k;
+	size_t n;
+
+	(void)state;
+	kit_init(&k, &o);
+	talk(&k);
+	assert_int_equal(SSL_CTX_set1_groups_list(k.server_ctx, "P-521"), 1);
+	kit_again(&k);
+	assert_int_equal(SSL_write_early_data(k.client, "early bird", 10, &n), 1);
+	kit_move(&k, DIR_UP);
+	kit_shake(&k);
+	kit_send(&k, DIR_UP, 50);
+	kit_send(&k, DIR_DOWN, 20);
+	kit_close(&k);
+	plays(&k, 0);
+	plays(&k, 1);
+	kit_fini(&k);
+}
+
+static void tells_the_certificate_of_a_client(void **state)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+
+	(void)state;
+	for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
+		struct kit_options o = { .version = versions[v], .ask_client = true };
+		struct kit k;
+		struct play p;
+
+		kit_init(&k, &o);
+		SSL_set_verify(k.server, SSL_VERIFY_PEER, kit_any_certificate);
+		talk(&k);
+		plays(&k, 0);
+		play_init(&p, buf_bytes(&k.keys));
+		play_all(&p, &k, 0);
+		assert_int_equal(p.chains, 2);
+		assert_true(play_logged(&p, "> chain 1\n"));
+		play_fini(&p);
+		kit_fini(&k);
+	}
+}
+
 static void says_when_early_data_stays_dark(void **state)
 {
 	AUTO(buf_fini) struct buf keys = buf_init(1 << 20);
@@ -435,12 +481,55 @@ static void waits_for_secrets(void **state)
 		}
 		if (when == k.count)
 			play_late_secrets(&p, buf_bytes(&k.keys));
+		/* Whatever waited comes in the order in which it was captured. */
+		assert_true(bytes_equal(buf_bytes(&p.turns), bytes_str("><><")));
 		play_end(&p);
 		play_check(&p, &k);
 		assert_int_equal(p.ends[DIR_DOWN], END_CLEAN);
 		play_fini(&p);
 	}
 	kit_fini(&k);
+}
+
+/* As blocks of secrets in a capture bring them: one after another, each perhaps late. */
+static void secrets_may_come_one_by_one(void **state)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+
+	(void)state;
+	for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
+		struct kit_options o = { .version = versions[v] };
+		struct kit k;
+
+		kit_init(&k, &o);
+		kit_shake(&k);
+		kit_send(&k, DIR_UP, 100);
+		kit_send(&k, DIR_DOWN, 50000);
+		if (v == 0)
+			kit_update(&k, DIR_UP, true);
+		kit_send(&k, DIR_UP, 3);
+		for (size_t from = 0; from < 6; from++) {
+			struct bytes left = buf_bytes(&k.keys);
+			struct play p;
+
+			play_init(&p, (struct bytes){ 0 });
+			p.shared.secrets_may_come = true;
+			for (size_t i = 0; i < k.count || left.n; i++) {
+				size_t n = bytes_index(left, '\n') + 1;
+
+				if (i < k.count)
+					play_piece(&p, &k, i, 0);
+				if (i < from || left.n == 0)
+					continue;
+				play_late_secrets(&p, bytes_slice(left, 0, n));
+				left = bytes_slice(left, n, left.n);
+			}
+			play_end(&p);
+			play_check(&p, &k);
+			play_fini(&p);
+		}
+		kit_fini(&k);
+	}
 }
 
 static void secrets_that_never_come_are_missed_at_the_end(void **state)
@@ -749,6 +838,8 @@ int main(void)
 		cmocka_unit_test(follows_authentication_after_the_handshake),
 		cmocka_unit_test(opens_early_data),
 		cmocka_unit_test(leaves_out_early_data_that_was_rejected),
+		cmocka_unit_test(leaves_out_early_data_before_a_retry),
+		cmocka_unit_test(tells_the_certificate_of_a_client),
 		cmocka_unit_test(says_when_early_data_stays_dark),
 		cmocka_unit_test(application_secrets_suffice),
 		cmocka_unit_test(conflicting_lines_are_all_tried),
@@ -758,6 +849,7 @@ int main(void)
 		cmocka_unit_test(a_flow_without_encryption_is_not_dark),
 		cmocka_unit_test(an_end_without_close_notify_is_told),
 		cmocka_unit_test(waits_for_secrets),
+		cmocka_unit_test(secrets_may_come_one_by_one),
 		cmocka_unit_test(secrets_that_never_come_are_missed_at_the_end),
 		cmocka_unit_test(goes_on_when_secrets_come_too_late),
 		cmocka_unit_test(a_record_gone_bad_costs_itself_only),
