@@ -1,5 +1,6 @@
 #include "tap/stream.h"
 
+#include "tap/stream_past.h"
 #include "tap/stream_queue.h"
 #include "wire/packet.h"
 
@@ -53,6 +54,7 @@ static struct tap_at forward(struct stream *s, struct tap_at at)
 
 static void hand_out(struct stream *s, struct bytes b, struct tap_at at)
 {
+	past_add(s, s->next, b);
 	s->next += (uint32_t)b.n;
 	s->offset += b.n;
 	s->hooks->bytes(s->ctx, b, forward(s, at));
@@ -315,16 +317,27 @@ static void take_none(struct stream *s, uint32_t seq, struct tap_at at)
 		give_way(s, seq, at);
 }
 
+/* Bytes that were handed out, or were lost, came again. A probe (keep-alive) is one byte of no meaning. */
+static void take_old(struct stream *s, uint32_t seq, struct bytes b, struct tap_at at)
+{
+	uint32_t where;
+
+	if (b.n > 1 && !past_agrees(s, seq, b, &where))
+		s->hooks->conflict(s->ctx, s->offset - (s->next - where), at);
+}
+
 static void take(struct stream *s, const struct stream_segment *in, uint32_t seq, struct bytes b)
 {
 	while (b.n) {
 		int32_t old = seq_after(s->next, seq);
 		size_t n;
 
-		if (s->begun && old > 0)
+		if (s->begun && old > 0) {
 			n = (size_t)old < b.n ? (size_t)old : b.n;
-		else
+			take_old(s, seq, bytes_slice(b, 0, n), in->at);
+		} else {
 			n = take_some(s, in, seq, b);
+		}
 		if (n == 0)
 			take_none(s, seq, in->at);
 		seq += (uint32_t)n;

@@ -1,10 +1,13 @@
 /* One direction of a TCP connection put in order (RFC 9293, 3.4): segments in, the bytes once and in
  * sequence out, and gaps where the capture lost some.
  *
- * Bytes that come twice count the first time; a second version that differs is told of while the
- * first still waits (what was handed out is not kept). What comes early waits, at most
- * STREAM_QUEUE_MAX of one direction and the pool's limit in all; where there is no room the gap in
- * front is declared.
+ * Bytes that come twice count the first time; a second version that differs is told of. While the
+ * first waits they are compared; of the last STREAM_PAST pieces that were handed out there is a
+ * checksum (of samples, where they are long), and a second version that covers such a piece is held to
+ * it.
+ *
+ * What comes early waits, at most STREAM_QUEUE_MAX of one direction and the pool's limit in all; where
+ * there is no room the gap in front is declared.
  *
  * A capture may hold packets in another order than the wire had them, acknowledgements before what
  * they acknowledge too: it was taken from several queues, each written when it was full or after
@@ -36,6 +39,7 @@ struct stream_pool {
 };
 
 #define STREAM_QUEUE_MAX (4 * 1024 * 1024) /* of one direction */
+#define STREAM_PAST 16
 #define STREAM_SETTLE_NS (200 * INT64_C(1000000))
 #define STREAM_SETTLE_PACKETS 128
 #define STREAM_LOST_NS (10 * INT64_C(1000000000))
@@ -53,10 +57,17 @@ struct stream_hooks {
 	/* n bytes are lost for good. truncated: they were on the wire and cut off by the capture. */
 	void (*gap)(void *ctx, uint64_t n, bool truncated, struct tap_at at);
 	/* Bytes that had come before came again and were different; offset is of the first of them
-	 * in the stream, at the packet that brought the second version. */
+	 * in the stream (of those handed out: of their piece), at the packet that brought the second
+	 * version. */
 	void (*conflict)(void *ctx, uint64_t offset, struct tap_at at);
 	/* FIN or RST in its place in the sequence; nothing comes after it. */
 	void (*end)(void *ctx, bool reset, struct tap_at at);
+};
+
+/* What was handed out at once. */
+struct stream_piece {
+	uint32_t seq, n;
+	uint64_t sum;
 };
 
 struct stream {
@@ -82,7 +93,9 @@ struct stream {
 	uint32_t fin; /* where FIN or RST stands */
 	struct tap_at fin_at;
 	bool fin_acked;
-	uint32_t fin_ack; /* what it acknowledges */
+	uint32_t fin_ack;		       /* what it acknowledges */
+	struct stream_piece past[STREAM_PAST]; /* a ring */
+	unsigned past_next;
 };
 
 /* s stays where it is. */

@@ -233,6 +233,50 @@ static void the_first_version_counts_and_another_is_told(void **state)
 	expect(lab, "!4ab!5cdefg");
 }
 
+static void another_version_of_what_was_handed_out_is_told_too(void **state)
+{
+	struct lab *lab = *state;
+
+	open_up(lab);
+	data(lab, 0, "abc");
+	data(lab, 3, "def");
+	data(lab, 3, "dEf");
+	data(lab, 0, "abcdef");
+	data(lab, 0, "abcdXf");
+	data(lab, 4, "Xf"); /* a part of a piece: nothing is known of it */
+	expect(lab, "abcdef!3!3");
+}
+
+static void another_version_of_a_long_piece_is_told_too(void **state)
+{
+	struct lab *lab = *state;
+	char text[1400];
+
+	memset(text, 'a', sizeof(text));
+	text[sizeof(text) - 1] = 0;
+	open_up(lab);
+	data(lab, 0, text);
+	data(lab, 0, text);
+	assert_null(strchr(lab->log, '!'));
+	memset(text + 100, 'b', 700);
+	data(lab, 0, text);
+	assert_non_null(strstr(lab->log, "!0"));
+}
+
+static void of_what_was_handed_out_long_ago_nothing_is_known(void **state)
+{
+	struct lab *lab = *state;
+
+	open_up(lab);
+	for (uint32_t i = 0; i < STREAM_PAST; i++)
+		data(lab, 2 * i, "ab");
+	data(lab, 0, "XX");
+	expect(lab, "abababababababababababababababab!0");
+	data(lab, 2 * STREAM_PAST, "ab");
+	data(lab, 0, "XX");
+	expect(lab, "abababababababababababababababab!0ab");
+}
+
 static void a_syn_may_bring_data(void **state)
 {
 	struct lab *lab = *state;
@@ -734,6 +778,9 @@ int main(void)
 		TEST(sequence_numbers_wrap),
 		TEST(retransmissions_have_other_boundaries),
 		TEST(the_first_version_counts_and_another_is_told),
+		TEST(another_version_of_what_was_handed_out_is_told_too),
+		TEST(another_version_of_a_long_piece_is_told_too),
+		TEST(of_what_was_handed_out_long_ago_nothing_is_known),
 		TEST(a_syn_may_bring_data),
 		TEST(an_answer_may_come_before_the_syn),
 		TEST(without_a_syn_its_answer_says_where_to_begin),
