@@ -2,6 +2,8 @@
 //
 //	peer get URL VERSION PROTO   prints the body; the certificate that was shown, as PEM, on stderr
 //	peer serve ADDR CHAIN KEY    HTTP/1.1 and HTTP/2 over TLS
+//
+// get adds its secrets to the file that SSLKEYLOGFILE names.
 package main
 
 import (
@@ -20,12 +22,22 @@ func check(err error) {
 	}
 }
 
+func keyLog() io.Writer {
+	path := os.Getenv("SSLKEYLOGFILE")
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	check(err)
+	return f
+}
+
 func get(url, version, proto string) {
 	versions := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 	transport := &http.Transport{
 		Proxy:             http.ProxyFromEnvironment,
 		ForceAttemptHTTP2: proto == "h2",
-		TLSClientConfig:   &tls.Config{MinVersion: versions[version], MaxVersion: versions[version]},
+		TLSClientConfig:   &tls.Config{MinVersion: versions[version], MaxVersion: versions[version], KeyLogWriter: keyLog()},
 	}
 	if proto != "h2" {
 		transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
