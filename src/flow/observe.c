@@ -513,9 +513,11 @@ void observe_gap(struct observe *o, enum flow_dir dir, uint64_t n, int64_t wall_
 	enum mode mode = o->mode;
 	struct err e;
 
-	(void)n;
 	o->wall_ns = wall_ns;
 	o->mono_ns = mono_ns;
+	if (mode == MODE_HTTP1 && o->decoder.http1 && n && !o->hunting[dir] &&
+	    http1_gap(o->decoder.http1, (enum http_dir)dir, n))
+		return;
 	if (mode == MODE_BYTES || (mode == MODE_SNIFF && o->held_count[dir] == 0))
 		return;
 	FAIL(&e, HTTP_DECODE, "bytes are missing");

@@ -459,6 +459,46 @@ static void goes_on_with_http1_after_a_gap(void **state)
 	watch_fini(&w);
 }
 
+/* What comes of an answer whose head and first bytes are known, n bytes missing, and then the rest. */
+static void expect_torn(const char *begin, uint64_t n, const char *rest, const char *expected)
+{
+	struct watch w;
+	struct observe *o;
+
+	watch_init(&w, EV_ALL);
+	o = observe_on(&w, "");
+	observe_feed(o, DIR_UP, bytes_str("GET / HTTP/1.1\r\n\r\n"), 1000, 10);
+	observe_feed(o, DIR_DOWN, bytes_str(begin), 1000, 10);
+	observe_gap(o, DIR_DOWN, n, 1000, 10);
+	observe_feed(o, DIR_DOWN, bytes_str(rest), 1000, 10);
+	observe_feed(o, DIR_UP, bytes_str("GET / HTTP/1.1\r\n\r\n"), 1000, 10);
+	observe_feed(o, DIR_DOWN, bytes_str("HTTP/1.1 204 None\r\n\r\n"), 1000, 10);
+	observe_end(o, DIR_UP, true, 1000, 10);
+	observe_end(o, DIR_DOWN, true, 1000, 10);
+	if (!strstr(watch_text(&w), expected))
+		fail_msg("%s", watch_text(&w));
+	observe_free(o);
+	watch_fini(&w);
+}
+
+static void a_body_goes_on_behind_a_gap(void **state)
+{
+	(void)state;
+	expect_torn("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", 3, "6789",
+		    "body 6 \"ab6789\"\ndown 1 end 9 truncated\nup 2 ");
+	expect_torn("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", 8, "9",
+		    "body 1 \"9\"\ndown 1 end 9 truncated\nup 2 ");
+	expect_torn("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nab", 3,
+		    "6789\r\n1\r\nx\r\n0\r\n\r\n",
+		    "body 7 \"ab6789x\"\ndown 1 end 10 truncated\nup 2 ");
+	expect_torn("HTTP/1.1 200 OK\r\n\r\nab", 3, "6789", "down 1 end");
+	/* Into the next message, or between chunks: it cannot be known what is missing. */
+	expect_torn("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", 7, "x\r\n",
+		    "body 2 \"ab\"\ndown 1 end 2 truncated\nup 2 ");
+	expect_torn("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", 1, "x",
+		    "body 2 \"ab\"\ndown 1 end 2 truncated\nup 2 ");
+}
+
 static const char *late_text(struct watch *w, const char *alpn, const struct act *acts,
 			     size_t count)
 {
@@ -696,6 +736,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(numbers_exchanges_from_where_it_is_told),
 		cmocka_unit_test(goes_on_with_http1_after_a_gap),
 		cmocka_unit_test(goes_on_with_http2_after_a_gap),
+		cmocka_unit_test(a_body_goes_on_behind_a_gap),
 		cmocka_unit_test(finds_http_where_a_piece_begins_with_it),
 		cmocka_unit_test(makes_no_bodies_that_nobody_wants),
 		cmocka_unit_test(starts_small),

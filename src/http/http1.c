@@ -25,6 +25,8 @@ struct side {
 	uint64_t body;
 	enum side_state state;
 	bool until_close; /* only the end of the connection ends the body */
+	uint64_t left;	  /* of the body, or of its chunk, to come; when it ends by itself */
+	bool torn;	  /* a part of the body is missing */
 };
 
 struct http1 {
@@ -286,7 +288,8 @@ static int on_headers_complete(llhttp_t *p)
 		head.odd |= HTTP_ODD_LENGTH_AND_CODING;
 	r->side->state = SIDE_BODY;
 	r->side->body = 0;
-	r->side->until_close = false;
+	r->side->until_close = r->side->torn = false;
+	r->side->left = p->flags & F_CONTENT_LENGTH ? p->content_length : 0;
 	body = r->dir == HTTP_UP ? request_head(r, &head, text) : response_head(r, &head, text);
 	if (body < 0)
 		return -1;
@@ -309,8 +312,17 @@ static int on_body(llhttp_t *p, const char *at, size_t n)
 	};
 
 	r->side->body += n;
+	r->side->left -= n < r->side->left ? n : r->side->left;
 	if (sink->on_body)
 		sink->on_body(sink->ctx, &chunk);
+	return 0;
+}
+
+static int on_chunk_header(llhttp_t *p)
+{
+	struct run *r = p->data;
+
+	r->side->left = p->content_length;
 	return 0;
 }
 
@@ -321,6 +333,7 @@ static void hand_over_end(struct http1 *h, enum http_dir dir, struct http_end *e
 	end->stream = h->sides[dir].stream;
 	end->body_bytes = h->sides[dir].body;
 	end->grpc_status = -1;
+	end->truncated |= h->sides[dir].torn;
 	h->sink->on_end(h->sink->ctx, end);
 }
 
@@ -354,6 +367,7 @@ static const llhttp_settings_t settings = {
 	.on_header_field_complete = on_name_complete,
 	.on_header_value = on_value,
 	.on_headers_complete = on_headers_complete,
+	.on_chunk_header = on_chunk_header,
 	.on_body = on_body,
 	.on_message_complete = on_message_complete,
 };
@@ -513,6 +527,21 @@ enum http1_status http1_feed(struct http1 *h, enum http_dir dir, struct bytes in
 	side->parser.data = NULL;
 	*used = (size_t)(p - in.p);
 	return side->state == SIDE_SWITCHED ? switch_sides(&r) : HTTP1_OPEN;
+}
+
+bool http1_gap(struct http1 *h, enum http_dir dir, uint64_t n)
+{
+	struct side *side = &h->sides[dir];
+
+	if (side->state != SIDE_BODY || (!side->until_close && n >= side->left))
+		return false;
+	if (!side->until_close) {
+		side->left -= n;
+		side->parser.content_length -= n;
+	}
+	side->body += n;
+	side->torn = true;
+	return true;
 }
 
 void http1_end(struct http1 *h, enum http_dir dir, bool clean)

@@ -28,6 +28,9 @@ enum http1_status {
  * came of that message in earlier calls is in http1_pending). */
 enum http1_status http1_feed(struct http1 *h, enum http_dir dir, struct bytes in, size_t *used,
 			     struct err *e);
+/* n bytes of a direction are missing. True: they are of the midst of a body, which goes on behind
+ * them, and its message will end truncated. False: nothing has changed, and it cannot go on. */
+bool http1_gap(struct http1 *h, enum http_dir dir, uint64_t n);
 /* The direction ended. A body that only the end of the connection delimits is complete when it
  * ended cleanly. */
 void http1_end(struct http1 *h, enum http_dir dir, bool clean);
