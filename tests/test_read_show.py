@@ -1,14 +1,19 @@
 """What oriel read shows of one captured conversation whose every byte is known: lines, filters, plaintext, handshakes,
 JSON, commands."""
+import contextlib
 import gzip
 import json
 import os
 import re
 import shlex
+import socket
+import threading
 
 import pytest
 
 from harness import oriel, reading
+from harness.capture import Capture
+from harness.process import PATIENCE
 from harness.reading import read, said
 
 PAGE = gzip.compress(b'<h1>not here</h1>\n', mtime=0)
@@ -166,3 +171,89 @@ def test_an_archive_of_the_exchanges(talk, tmp_path):
     assert [e['request']['url'] for e in entries] == ['https://www.oriel.test/first?x=1', 'https://www.oriel.test/form']
     assert entries[1]['response']['content']['text'] == '<h1>not here</h1>\n'
     assert entries[0]['serverIPAddress'] == '127.0.0.1' and entries[0]['connection'] == '1'
+
+
+CROWD = 30
+
+
+def serve(listener, context):
+    """Answers one request on each connection; every third is not encrypted."""
+    def answer(raw, number):
+        with raw, (contextlib.nullcontext(raw) if number % 3 == 0 else context.wrap_socket(raw, server_side=True)) as s:
+            s.settimeout(PATIENCE)
+            path = s.recv(1000).split()[1]
+            s.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s' % (len(path), path))
+            s.recv(1)
+            if number % 3 == 0:
+                return
+            with contextlib.suppress(OSError):
+                s.unwrap()
+    waiting = []
+    for number in range(1, CROWD + 1):
+        waiting.append(threading.Thread(target=answer, args=(listener.accept()[0], number)))
+        waiting[-1].start()
+    for t in waiting:
+        t.join()
+
+
+@pytest.fixture(scope='module')
+def crowd(certs, tmp_path_factory):
+    """Connections that overlap, and a datagram each way: the capture and its key log."""
+    why = reading.possible()
+    if why:
+        pytest.skip(why)
+    folder = tmp_path_factory.mktemp('crowd')
+    client, server = reading.contexts(certs.good(), certs.root.cert, folder / 'keys')
+    with socket.create_server(('127.0.0.1', 0)) as listener, socket.socket(type=socket.SOCK_DGRAM) as one, \
+            socket.socket(type=socket.SOCK_DGRAM) as other:
+        listener.settimeout(PATIENCE)
+        port = listener.getsockname()[1]
+        one.bind(('127.0.0.1', 0))
+        other.bind(('127.0.0.1', 0))
+        ports = f'tcp port {port} or udp port {one.getsockname()[1]}'
+        with Capture(folder / 'c.pcap', ports):
+            thread = threading.Thread(target=serve, args=(listener, server))
+            thread.start()
+            open_ones = []
+            for number in range(1, CROWD + 1):
+                raw = socket.create_connection(('127.0.0.1', port), timeout=PATIENCE)
+                s = raw if number % 3 == 0 else client.wrap_socket(raw, server_hostname='www.oriel.test')
+                s.sendall(b'GET /%d HTTP/1.1\r\nHost: www.oriel.test\r\n\r\n' % number)
+                open_ones.append(s)
+            one.sendto(b'ping', other.getsockname())
+            for number, s in enumerate(open_ones, 1):
+                assert s.recv(1000).endswith(b'/%d' % number)
+            for s in reversed(open_ones):
+                s.close()
+            thread.join()
+    return folder / 'c.pcap', folder / 'keys'
+
+
+@pytest.mark.parametrize('form', [[], ['-v', '--body'], ['--group'], ['--json'], ['--handshakes'], ['--why'],
+                                  ['-Y', 'http.path matches "[02468]$" or udp']], ids=' '.join)
+def test_the_output_is_the_same_with_one_thread_and_with_two(crowd, form):
+    capture, keylog = crowd
+    one, two = (read(capture, '--threads', n, *form, keylog=keylog).ok().out for n in (1, 2))
+    assert one == two and (one or form == ['--why'])
+
+
+def test_flows_have_their_numbers_by_their_first_packet(crowd):
+    capture, keylog = crowd
+    done = read(capture, '--json', keylog=keylog).ok()
+    flows = {c['flow']: c for c in done.connections()}
+    assert set(flows) == {*range(1, CROWD + 1), 'u1'}
+    first = [flows[n]['first_packet'] for n in range(1, CROWD + 1)]
+    assert first == sorted(first)
+    for n in range(1, CROWD + 1):
+        assert flows[n]['encrypted'] is (n % 3 != 0) and flows[n]['decrypted'] is True
+    # The n-th connection asked for /n.
+    assert {(x['id'], x['http']['url'].rsplit('/', 1)[1]) for x in done.exchanges()} == \
+        {(f'{n}.1', str(n)) for n in range(1, CROWD + 1)}
+    assert flows['u1']['bytes'] == {'up': 4, 'down': 0}
+
+
+def test_all_of_one_connection(crowd):
+    capture, keylog = crowd
+    lines = read(capture, '--flow', '6', keylog=keylog).ok().text.splitlines()
+    assert len(lines) == 2 and ' 6.1 GET ' in lines[0] and re.search(r' 6 127\.0\.0\.1:', lines[1])
+    assert read(capture, '--flow', 'u1', keylog=keylog).ok().text.count(' u1 ') == 1
