@@ -104,12 +104,13 @@ static int read_psk(const struct args *a, struct read_options *o, struct err *e)
 			    text.n);
 	for (size_t i = 0; i < text.n; i += 2) {
 		int high = hex_value(text.p[i]), low = hex_value(text.p[i + 1]);
-		uint8_t byte = (uint8_t)(high << 4 | low);
+		uint8_t byte;
 
 		if (high < 0 || low < 0)
 			return FAIL(e, USAGE,
 				    "read: --psk takes hexadecimal digits; digit %zu is none",
-				    i + 1);
+				    i + (high < 0 ? 1 : 2));
+		byte = (uint8_t)(high << 4 | low);
 		if (buf_add(&o->psk, bytes_of(&byte, 1), e) < 0)
 			return err_ctx(e, "read: --psk");
 	}

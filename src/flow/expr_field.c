@@ -170,7 +170,7 @@ static bool has_name(const struct expr_field *f, struct bytes name, struct bytes
 {
 	struct bytes own = bytes_str(f->name);
 
-	if (own.p[own.n - 1] == '.') {
+	if (bytes_ends_nocase(own, bytes_str("."))) {
 		*arg = bytes_slice(name, own.n, name.n);
 		return arg->n && bytes_equal_nocase(own, bytes_slice(name, 0, own.n));
 	}

@@ -222,7 +222,8 @@ static struct entry *new_entry(struct keylog_table *t, const struct keylog_line 
 			       const struct group *group)
 {
 	/* A key that is known already is shared. */
-	size_t key_n = group->first ? 0 : line->key_n;
+	const struct keylog_secret *known = group->first;
+	size_t key_n = known ? 0 : line->key_n;
 	struct entry *entry = arena_new(&t->arena, 1, sizeof(*entry) + line->secret_n + key_n);
 
 	if (!entry)
@@ -232,7 +233,7 @@ static struct entry *new_entry(struct keylog_table *t, const struct keylog_line 
 		.secret_n = (uint16_t)line->secret_n,
 		.key_n = (uint16_t)line->key_n,
 		.line = t->line_count,
-		.key = key_n ? entry_room(entry) + line->secret_n : group->first->key,
+		.key = known ? known->key : entry_room(entry) + line->secret_n,
 		.secret = entry_room(entry),
 	};
 	memcpy(entry_room(entry), line->secret, line->secret_n);

@@ -100,24 +100,23 @@ static enum socks_outcome take_request4(struct socks_talk *s, struct bytes in, s
 	struct host *host = &s->target;
 	uint16_t port;
 	uint32_t ip;
-	struct bytes name;
+	struct bytes name = { 0 };
+	bool named;
 
 	rd_skip(&r, 2);
 	port = rd_u16(&r);
 	ip = rd_u32(&r);
+	named = ip && ip < 256;
 	(void)take_string(&r);
+	if (named)
+		name = take_string(&r);
 	if (more)
 		return SOCKS_MORE;
 	*host = (struct host){ .kind = HOST_ADDR, .addr = { ADDR_IP4 }, .port = port };
 	host->addr.port = port;
 	memcpy(host->addr.ip, in.p + 4, 4);
-	if (ip && ip < 256) {
-		name = take_string(&r);
-		if (more)
-			return SOCKS_MORE;
-		if (host_parse(name, port, host, NULL) < 0)
-			return SOCKS_BAD;
-	}
+	if (named && host_parse(name, port, host, NULL) < 0)
+		return SOCKS_BAD;
 	*used = in.n - r.n;
 	return done(s, SOCKS_STEP_REPLY4);
 }
