@@ -10,6 +10,8 @@ struct layer;
 
 struct layer_ops {
 	void (*feed)(struct layer *l, enum flow_dir dir, struct bytes in, struct tap_at at);
+	/* n bytes are missing, as the layer below counts: those of records when that is TLS. truncated:
+	 * the capture cut them off. */
 	void (*gap)(struct layer *l, enum flow_dir dir, uint64_t n, bool truncated,
 		    struct tap_at at);
 	/* At most once a direction; nothing follows. */

@@ -677,6 +677,7 @@ static void looks_into_a_tunnel_of_socks(void **state)
 	static const struct act at_once[] = { UP(SOCKS_UP HELLO), DOWN(SOCKS_DOWN SERVER) };
 	static const struct act four[] = { UP("\4\1\1\xbb\1\2\3\4me\0"), DOWN("\0\x5a\0\0\0\0\0\0"),
 					   UP(HELLO), DOWN(SERVER) };
+	static const struct act no_name[] = { UP("\4\1\1\xbb\0\0\0\1me\0\0") };
 	static const struct act four_a[] = { UP("\4\1\1\xbb\0\0\0\1me\0a.test\0" HELLO),
 					     DOWN("\0\x5a\0\0\0\0\0\0" SERVER) };
 
@@ -685,6 +686,7 @@ static void looks_into_a_tunnel_of_socks(void **state)
 	EXPECT(login, "note a SOCKS tunnel to 1.2.3.4:443\n" TLS_TOLD ENDS);
 	EXPECT(at_once, "note a SOCKS tunnel to a.test:443\n" TLS_TOLD ENDS);
 	EXPECT(four, "note a SOCKS tunnel to 1.2.3.4:443\n" TLS_TOLD ENDS);
+	EXPECT(no_name, "data up \\x04\\x01\\x01\\xbb\\x00\\x00\\x00\\x01me\\x00\\x00\n");
 	EXPECT(four_a, "note a SOCKS tunnel to a.test:443\n" TLS_TOLD ENDS);
 }
 
