@@ -1,5 +1,5 @@
-/* RC4, which libssl no longer speaks: a connection of TLS 1.2 written by hand, sealed with libcrypto's
- * legacy provider and this room's key derivation. */
+/* What libssl no longer speaks: RC4, DEFLATE within TLS, hellos in SSLv2's format. A connection of TLS
+ * 1.2 is written by hand, sealed with libcrypto's legacy provider. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
+#include <zlib.h>
 
 #define MASTER 48
 #define KEY 16
@@ -27,6 +28,9 @@ struct sealer {
 };
 
 struct talk {
+	bool v2;      /* the client's hello has SSLv2's format */
+	bool deflate; /* what is sealed is compressed */
+	z_stream z[2];
 	struct buf wire[2];				/* by direction */
 	size_t starts[RECORDS + 1], plain[RECORDS + 1]; /* of the server's records of data */
 	struct buf said;
@@ -45,6 +49,23 @@ static void plain_record(struct buf *out, uint8_t type, struct bytes body)
 	assert_int_equal(wr_end(&w, NULL), 0);
 }
 
+/* RFC 5246, E.2. Of the random only the last 16 bytes are sent; the others are zeros. */
+static void v2_hello(struct talk *t)
+{
+	struct wr w = wr_init(&t->wire[DIR_UP]);
+
+	memset(t->randoms[0], 0, 16);
+	wr_u16(&w, 0x8000 | (9 + 3 + 16));
+	wr_u8(&w, HANDSHAKE_CLIENT_HELLO);
+	wr_u16(&w, 0x0303);
+	wr_u16(&w, 3); /* of suites */
+	wr_u16(&w, 0); /* of a session id */
+	wr_u16(&w, 16);
+	wr_u24(&w, 0x000005);
+	wr_bytes(&w, bytes_of(t->randoms[0] + 16, 16));
+	assert_int_equal(wr_end(&w, NULL), 0);
+}
+
 static void hello(struct talk *t, enum flow_dir dir)
 {
 	AUTO(buf_fini) struct buf message = buf_init(1000);
@@ -60,14 +81,28 @@ static void hello(struct talk *t, enum flow_dir dir)
 	wr_u16(&w, 0x0005); /* TLS_RSA_WITH_RC4_128_SHA */
 	if (dir == DIR_UP)
 		wr_u8(&w, 1);
-	wr_u8(&w, 0);
+	wr_u8(&w, t->deflate);
 	wr_close(&w, whole);
 	assert_int_equal(wr_end(&w, NULL), 0);
 	plain_record(&t->wire[dir], RECORD_HANDSHAKE, buf_bytes(&message));
 }
 
+static struct bytes compress_to(z_stream *z, struct bytes in, uint8_t *out, size_t size)
+{
+	z->next_in = (z_const Bytef *)in.p;
+	z->avail_in = (uInt)in.n;
+	z->next_out = out;
+	z->avail_out = (uInt)size;
+	assert_int_equal(deflate(z, Z_SYNC_FLUSH), Z_OK);
+	return bytes_of(out, size - z->avail_out);
+}
+
 static void seal(struct talk *t, enum flow_dir dir, uint8_t type, struct bytes plain)
 {
+	uint8_t compressed[20000];
+
+	if (t->deflate)
+		plain = compress_to(&t->z[dir], plain, compressed, sizeof(compressed));
 	AUTO(buf_fini) struct buf text = buf_init(20000);
 	AUTO(buf_fini) struct buf head = buf_init(20);
 	struct sealer *s = &t->sealers[dir];
@@ -115,20 +150,26 @@ static void make_keys(struct talk *t)
 }
 
 /* A server that talks in records of different lengths. */
-static void talk_init(struct talk *t)
+static void talk_init(struct talk *t, bool v2, bool deflate)
 {
 	static const uint8_t finished[16] = { HANDSHAKE_FINISHED, 0, 0, 12 };
 
 	*t = (struct talk){ .wire = { buf_init(1 << 22), buf_init(1 << 22) },
-			    .said = buf_init(1 << 22) };
+			    .said = buf_init(1 << 22),
+			    .v2 = v2,
+			    .deflate = deflate };
 	for (size_t i = 0; i < 32; i++) {
 		t->randoms[0][i] = (uint8_t)i;
 		t->randoms[1][i] = (uint8_t)(100 + i);
 	}
 	memset(t->master, 7, MASTER);
+	if (v2)
+		v2_hello(t);
 	make_keys(t);
 	for (int dir = 0; dir < 2; dir++) {
-		hello(t, (enum flow_dir)dir);
+		assert_int_equal(deflateInit(&t->z[dir], 9), Z_OK);
+		if (dir == DIR_DOWN || !v2)
+			hello(t, (enum flow_dir)dir);
 		plain_record(&t->wire[dir], RECORD_CHANGE_CIPHER_SPEC, bytes_str("\1"));
 		seal(t, (enum flow_dir)dir, RECORD_HANDSHAKE, bytes_of(finished, sizeof(finished)));
 	}
@@ -151,6 +192,7 @@ static void talk_fini(struct talk *t)
 {
 	for (int dir = 0; dir < 2; dir++) {
 		buf_fini(&t->wire[dir]);
+		(void)deflateEnd(&t->z[dir]);
 		EVP_CIPHER_CTX_free(t->sealers[dir].rc4);
 	}
 	buf_fini(&t->said);
@@ -195,16 +237,79 @@ static void loses(const struct talk *t, size_t from, size_t n, size_t a, size_t 
 	play_fini(&p);
 }
 
-static void goes_on_after_a_gap_in_a_stream_cipher(void **state)
+/* All of it, in pieces of this size. */
+static void plays(const struct talk *t, size_t size)
 {
-	OSSL_PROVIDER *legacy = OSSL_PROVIDER_load(NULL, "legacy");
-	OSSL_PROVIDER *usual = OSSL_PROVIDER_load(NULL, "default");
+	AUTO(buf_fini) struct buf keys = buf_init(1000);
+	struct play p;
+
+	keys_of(t, &keys);
+	play_init(&p, buf_bytes(&keys));
+	for (int dir = 0; dir < 2; dir++)
+		for (struct bytes b = buf_bytes(&t->wire[dir]); b.n; b = bytes_slice(b, size, b.n))
+			play_feed(&p, (enum flow_dir)dir, bytes_slice(b, 0, size));
+	play_end(&p);
+	assert_int_equal(p.darks, 0);
+	assert_true(bytes_equal(buf_bytes(&p.plain[DIR_DOWN]), buf_bytes(&t->said)));
+	assert_true(play_logged(&p, "done TLS 1.2 TLS_RSA_WITH_RC4_128_SHA"));
+	play_fini(&p);
+}
+
+static int load_legacy(void **state)
+{
+	static OSSL_PROVIDER *providers[2];
+
+	(void)state;
+	providers[0] = OSSL_PROVIDER_load(NULL, "legacy");
+	providers[1] = OSSL_PROVIDER_load(NULL, "default");
+	return providers[0] && providers[1] ? 0 : -1;
+}
+
+static void opens_after_a_hello_in_the_format_of_sslv2(void **state)
+{
 	struct talk t;
 
 	(void)state;
-	if (!legacy || !usual)
-		skip();
-	talk_init(&t);
+	talk_init(&t, true, false);
+	plays(&t, SIZE_MAX);
+	plays(&t, 1);
+	talk_fini(&t);
+}
+
+static void undoes_compression(void **state)
+{
+	AUTO(buf_fini) struct buf keys = buf_init(1000);
+	struct talk t;
+	struct play p;
+	size_t cut;
+
+	(void)state;
+	talk_init(&t, false, true);
+	plays(&t, SIZE_MAX);
+	plays(&t, 1000);
+	/* What comes after a loss refers to what is lost. */
+	cut = t.starts[50] + 20;
+	keys_of(&t, &keys);
+	play_init(&p, buf_bytes(&keys));
+	play_feed(&p, DIR_UP, buf_bytes(&t.wire[DIR_UP]));
+	play_feed(&p, DIR_DOWN, bytes_slice(buf_bytes(&t.wire[DIR_DOWN]), 0, cut));
+	play_gap(&p, DIR_DOWN, 10);
+	play_feed(&p, DIR_DOWN, bytes_slice(buf_bytes(&t.wire[DIR_DOWN]), cut + 10, SIZE_MAX));
+	play_end(&p);
+	assert_int_equal(p.darks, 1);
+	assert_int_equal(p.why, DARK_GAP);
+	assert_int_equal(p.plain[DIR_DOWN].n, t.plain[50]);
+	play_fini(&p);
+	talk_fini(&t);
+}
+
+static void goes_on_after_a_gap_in_a_stream_cipher(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_init(&t, false, false);
+	plays(&t, 1);
 	loses(&t, t.starts[50], 0, 0, 0);
 	loses(&t, t.starts[50], t.starts[51] - t.starts[50], 50, 51);
 	loses(&t, t.starts[50] + 3, 1, 50, 51);
@@ -212,15 +317,15 @@ static void goes_on_after_a_gap_in_a_stream_cipher(void **state)
 	loses(&t, t.starts[50] - 1, 2, 49, 51);
 	loses(&t, t.starts[50] + 10, t.starts[90] - t.starts[50], 50, 91);
 	talk_fini(&t);
-	OSSL_PROVIDER_unload(legacy);
-	OSSL_PROVIDER_unload(usual);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(goes_on_after_a_gap_in_a_stream_cipher),
+		cmocka_unit_test(opens_after_a_hello_in_the_format_of_sslv2),
+		cmocka_unit_test(undoes_compression),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, load_legacy, NULL);
 }
