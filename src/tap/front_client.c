@@ -61,5 +61,8 @@ bool front_from_client(const struct packet_segment *s)
 	}
 	if (src != dst)
 		return src > dst;
+	/* Linux gives even ports to who connects, and odd ones to who listens on any. */
+	if (src == 3 && (s->src.port ^ s->dst.port) & 1)
+		return !(s->src.port & 1);
 	return s->src.port >= s->dst.port;
 }

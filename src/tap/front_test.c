@@ -225,6 +225,8 @@ static void finds_the_client(void **state)
 		{ { .from = 20002, .to = 41009, .flags = TCP_ACK }, false },
 		{ { .from = 40010, .to = 41010, .flags = TCP_ACK }, false },
 		{ { .from = 41011, .to = 40011, .flags = TCP_ACK }, true },
+		{ { .from = 40012, .to = 41013, .flags = TCP_ACK }, true },
+		{ { .from = 41015, .to = 40014, .flags = TCP_ACK }, false },
 	};
 	struct lab *lab = *state;
 
