@@ -531,8 +531,9 @@ static void on_end(struct ladder *l, struct rungs *f, const struct event *ev)
 		remark(l, f, PAINT_DIM, bytes_str("the connection ended in order"));
 	else
 		remark(l, f, PAINT_RED,
-		       bytes_str(f->how == END_RESET ? "the connection was reset"
-						     : "the connection was cut off"));
+		       bytes_str(f->how == END_RESET
+					 ? "the connection was reset"
+					 : "the connection ended without close_notify"));
 	if (end->reason.n)
 		remark(l, f, PAINT_RED, end->reason);
 	if (wanted && (!l->o.wanted || l->o.wanted(l->o.ctx, ev->flow)))

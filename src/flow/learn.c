@@ -35,6 +35,8 @@ static void on_server_hello(struct flow_slot *f, const struct event *ev)
 
 	if (ev->depth)
 		return;
+	if (h->version)
+		leg->version = h->version;
 	leg->cipher = h->cipher;
 	leg->group = h->group;
 	leg->resumed = h->resumed;

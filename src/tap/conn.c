@@ -266,7 +266,10 @@ static void tell_leg_end(struct conn *c, struct tap_at at)
 {
 	struct event ev = { .type = EV_LEG_END };
 
-	ev.u.leg_end.how = c->reset ? END_RESET : c->flow.truncated ? END_TRUNCATED : END_CLEAN;
+	if (c->reset && !c->flow.closed)
+		ev.u.leg_end.how = END_RESET;
+	else
+		ev.u.leg_end.how = c->flow.truncated ? END_TRUNCATED : END_CLEAN;
 	tap_emit(&c->flow, &ev, at);
 }
 

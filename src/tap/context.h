@@ -49,6 +49,7 @@ struct tap_flow {
 	bool encrypted;	   /* something came encrypted */
 	bool failed;	   /* a TLS handshake did not come to its end */
 	bool truncated;	   /* TLS ended without close_notify in a direction */
+	bool closed;	   /* it ended with those of both: what TCP did then does not matter */
 	uint64_t bytes[2]; /* of application data in the clear, by direction */
 	uint64_t gap_bytes;
 	/* A bit for each TLS in the other: */

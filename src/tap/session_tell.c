@@ -77,6 +77,7 @@ void session_tell_alert(struct session *s, enum flow_dir dir, struct bytes body,
 	if (description != ALERT_CLOSE_NOTIFY)
 		return;
 	side->closed = true;
+	s->flow->closed |= s->sides[dir_other(dir)].closed;
 	side->state = SIDE_OVER;
 	s->moved = true;
 	tell_above_end(s, dir, END_CLEAN, at);
