@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "tap/session_part.h"
 
+#define FAILED_MAX 3 /* records that go bad one after another: then it is searched where to go on */
+
 uint8_t *session_room(struct session *s)
 {
 	return s->depth == 0 ? s->flow->shared->plain.p : s->own_plain.p;
@@ -158,14 +160,23 @@ void session_opened(struct session *s, enum flow_dir dir, const struct protect_o
 	}
 }
 
-void session_lost_record(struct session *s, enum flow_dir dir, size_t n, struct tap_at at)
+enum took session_lost_record(struct session *s, enum flow_dir dir, const struct record *r)
 {
-	s->sides[dir].failed++;
-	s->sides[dir].broken = true;
-	inflater_miss(s->sides[dir].inflater);
-	buf_clear(&s->sides[dir].messages);
-	tell_gap(s, dir, n, at);
-	tell_above_gap(s, dir, n, at);
+	struct side *side = &s->sides[dir];
+
+	if (side->failed == FAILED_MAX && !protect_is_chained(side->protect)) {
+		session_seek_on(s, dir);
+		return TOOK_AGAIN;
+	}
+	side->failed++;
+	side->broken = true;
+	inflater_miss(side->inflater);
+	buf_clear(&side->messages);
+	tell_gap(s, dir, r->raw.n, side->at);
+	tap_note(s->flow, side->at, "a record of %zu bytes of the %s does not open", r->raw.n,
+		 dir == DIR_UP ? "client" : "server");
+	tell_above_gap(s, dir, r->raw.n, side->at);
+	return TOOK_ALL;
 }
 
 static void side_init(struct side *side)

@@ -337,13 +337,13 @@ static void inflate_opened(struct session *s, enum flow_dir dir, const struct re
 }
 
 /* A record went bad: the one after it is opened all the same. */
-static void pass_over(struct session *s, enum flow_dir dir, const struct record *r)
+static enum took pass_over(struct session *s, enum flow_dir dir, const struct record *r)
 {
 	struct side *side = &s->sides[dir];
 	size_t last = r->body.n < CHAIN_BLOCK_MAX ? 0 : r->body.n - CHAIN_BLOCK_MAX;
 
 	protect_skip(side->protect, r->body.n, bytes_slice(r->body, last, CHAIN_BLOCK_MAX));
-	session_lost_record(s, dir, r->raw.n, side->at);
+	return session_lost_record(s, dir, r);
 }
 
 enum took session_open_12(struct session *s, enum flow_dir dir, const struct record *r,
@@ -365,10 +365,8 @@ enum took session_open_12(struct session *s, enum flow_dir dir, const struct rec
 		return TOOK_AGAIN;
 	}
 	if (side->protect) {
-		if (!session_opens_now(s, dir, r, o)) {
-			pass_over(s, dir, r);
-			return TOOK_ALL;
-		}
+		if (!session_opens_now(s, dir, r, o))
+			return pass_over(s, dir, r);
 	} else if (session_pick_12(s, dir, &t)) {
 		side->seq = 1;
 	} else {

@@ -73,6 +73,27 @@ static bool opens_in_generation(struct session *s, enum flow_dir dir, const stru
 	return false;
 }
 
+/* The record that told of new keys may have been one that went bad. */
+static bool opens_after_update(struct session *s, enum flow_dir dir, const struct record *r,
+			       struct protect_opened *o)
+{
+	struct side *side = &s->sides[dir];
+	uint32_t generation = side->generation + 1;
+	struct protect *next;
+
+	if (side->epoch != EPOCH_TRAFFIC || side->failed == 0 || !tap_spend(s->flow, 1) ||
+	    protect_next_13(side->protect, &next, NULL) < 0)
+		return false;
+	if (!protect_open(next, 0, r, session_room(s), o)) {
+		protect_free(next);
+		return false;
+	}
+	session_adopt(s, dir, next, EPOCH_TRAFFIC);
+	side->generation = generation;
+	side->seq = 1;
+	return true;
+}
+
 /* With ECH the secrets are logged under a client random that is not on the wire (RFC 9850, 2.2):
  * any server's handshake secret that opens its first record shows which. */
 static bool find_inner_random(struct session *s, const struct record *r, struct protect_opened *o)
@@ -183,7 +204,8 @@ enum took session_open_13(struct session *s, enum flow_dir dir, const struct rec
 	bool any = false;
 
 	if (side->protect &&
-	    (session_opens_now(s, dir, r, o) || opens_in_generation(s, dir, r, o))) {
+	    (session_opens_now(s, dir, r, o) || opens_in_generation(s, dir, r, o) ||
+	     opens_after_update(s, dir, r, o))) {
 		side->last_size = r->raw.n;
 		return TOOK_ALL;
 	}
@@ -204,10 +226,8 @@ enum took session_open_13(struct session *s, enum flow_dir dir, const struct rec
 		side->last_size = r->raw.n;
 		return TOOK_ALL;
 	}
-	if (side->protect && side->epoch != EPOCH_EARLY) {
-		session_lost_record(s, dir, r->raw.n, side->at);
-		return TOOK_ALL;
-	}
+	if (side->protect && side->epoch != EPOCH_EARLY)
+		return session_lost_record(s, dir, r);
 	return any ? not_opened(s, dir, r) : without_secret(s, dir, r, o);
 }
 

@@ -156,8 +156,8 @@ enum took session_record(struct session *s, enum flow_dir dir, const struct reco
 /* A record that was opened. */
 void session_opened(struct session *s, enum flow_dir dir, const struct protect_opened *o,
 		    struct tap_at at);
-/* One record of n bytes was lost, because it did not open. */
-void session_lost_record(struct session *s, enum flow_dir dir, size_t n, struct tap_at at);
+/* A record does not open under the key that the ones before it opened with. */
+enum took session_lost_record(struct session *s, enum flow_dir dir, const struct record *r);
 void session_end_side(struct session *s, enum flow_dir dir, enum leg_end how, struct tap_at at);
 /* May a hello of this direction still come? */
 bool session_hello_may_come(const struct session *s, enum flow_dir dir);

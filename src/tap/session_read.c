@@ -97,7 +97,10 @@ static size_t complete(struct session *s, enum flow_dir dir, struct bytes in, si
 {
 	struct side *side = &s->sides[dir];
 	struct bytes more = bytes_slice(in, 0, need - side->buffer.n);
+	uint8_t *room;
 
+	/* All of it at once; a fault comes again below. */
+	(void)!buf_reserve(&side->buffer, need - side->buffer.n, &room, NULL);
 	if (buf_add(&side->buffer, more, NULL) < 0)
 		session_lost(s, dir, more.n, false);
 	return more.n;
@@ -131,6 +134,8 @@ static size_t read_buffer(struct session *s, enum flow_dir dir, struct bytes in,
 			break;
 		buf_take(&side->buffer, r.raw.n);
 	}
+	/* Many connections are idle most of the time. */
+	buf_shrink(&side->buffer);
 	return used;
 }
 

@@ -405,6 +405,9 @@ static void tell_why(struct session *s, enum flow_dir dir)
 	else if (side->seek.any)
 		tell_dark(s, DARK_NO_HANDSHAKE, side->at,
 			  "the handshake was not captured, and no traffic secret is known");
+	else if (side->seek.gap == 0)
+		tell_dark(s, DARK_TAG, side->at,
+			  "the records of the %s no longer open with its secrets", who);
 	else
 		tell_dark(s, DARK_GAP, side->at,
 			  "%llu bytes of the %s were not captured, and no record after them opens",

@@ -469,6 +469,63 @@ static void a_record_gone_bad_costs_itself_only(void **state)
 	}
 }
 
+/* The record that says so cannot be read. */
+static void finds_keys_that_were_updated_unseen(void **state)
+{
+	struct kit_options o = { 0 };
+	struct kit k;
+	struct play p;
+	size_t bad;
+
+	(void)state;
+	kit_init(&k, &o);
+	kit_shake(&k);
+	kit_send(&k, DIR_DOWN, 1000);
+	bad = k.count;
+	kit_update(&k, DIR_DOWN, false);
+	kit_send(&k, DIR_DOWN, 30000);
+	kit_close(&k);
+	k.wire.p[k.pieces[bad].from + 10] ^= 1;
+	play_init(&p, buf_bytes(&k.keys));
+	play_all(&p, &k, 0);
+	play_end(&p);
+	play_check(&p, &k);
+	assert_true(play_logged(&p, "does not open"));
+	play_fini(&p);
+	kit_fini(&k);
+}
+
+static void says_when_records_no_longer_open(void **state)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+
+	(void)state;
+	for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
+		struct kit_options o = { .version = versions[v] };
+		struct kit k;
+		struct play p;
+		size_t bad;
+
+		kit_init(&k, &o);
+		kit_shake(&k);
+		kit_send(&k, DIR_DOWN, 1000);
+		bad = k.count;
+		for (int i = 0; i < 20; i++)
+			kit_send(&k, DIR_DOWN, 1000);
+		for (size_t i = bad; i < k.count; i++)
+			k.wire.p[k.pieces[i].from + 100] ^= 1;
+		play_init(&p, buf_bytes(&k.keys));
+		play_all(&p, &k, 0);
+		play_end(&p);
+		assert_int_equal(p.darks, 1);
+		assert_int_equal(p.why, DARK_TAG);
+		assert_non_null(strstr(p.reason, "the server no longer open"));
+		assert_int_equal(p.plain[DIR_DOWN].n, 1000);
+		play_fini(&p);
+		kit_fini(&k);
+	}
+}
+
 /* lint-ok: libssl's callback */
 static int add_ech(SSL *ssl, unsigned type, unsigned context, const unsigned char **out, size_t *n,
 		   X509 *x, size_t chain, int *alert, void *arg)
@@ -691,6 +748,8 @@ int main(void)
 		cmocka_unit_test(a_flow_without_encryption_is_not_dark),
 		cmocka_unit_test(an_end_without_close_notify_is_told),
 		cmocka_unit_test(a_record_gone_bad_costs_itself_only),
+		cmocka_unit_test(finds_keys_that_were_updated_unseen),
+		cmocka_unit_test(says_when_records_no_longer_open),
 		cmocka_unit_test(finds_the_inner_client_random_of_ech),
 		cmocka_unit_test(records_may_be_short_or_padded),
 		cmocka_unit_test(what_follows_is_no_longer_tls),
