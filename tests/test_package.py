@@ -26,6 +26,8 @@ INSTALLED = {
     'share/doc/oriel/LICENSE',
     'share/doc/oriel/oriel.yaml.md',
     'share/doc/oriel/events.schema.json',
+    'share/doc/oriel/events.md',
+    'share/doc/oriel/fields.md',
     'share/doc/oriel/examples/oriel.yaml',
     'lib/systemd/system/oriel.service',
 }
