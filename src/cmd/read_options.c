@@ -173,6 +173,20 @@ static int parse_lanes(const struct args *a, struct read_options *o, struct err 
 	return 0;
 }
 
+/* What is shown or written byte for byte cannot be masked. */
+static int check_redact(const struct read_options *o, struct err *e)
+{
+	const char *whole = o->show == READ_SHOW_FOLLOW ? "follow"
+			    : o->objects		? "objects"
+			    : o->plain			? "plain"
+							: NULL;
+
+	if (o->redact && whole)
+		return FAIL(e, USAGE,
+			    "read: --%s gives bytes as they are: --redact cannot mask them", whole);
+	return 0;
+}
+
 int read_options_parse(const struct args *a, struct read_options *o, struct err *e)
 {
 	*o = (struct read_options){ .caret = buf_init(2 * EXPR_MAX) };
@@ -183,7 +197,8 @@ int read_options_parse(const struct args *a, struct read_options *o, struct err 
 	o->objects = args_value(a, "objects");
 	o->plain = args_value(a, "plain");
 	if (parse_path(a, o, e) < 0 || parse_show(a, o, e) < 0 || parse_numbers(a, o, e) < 0 ||
-	    parse_form(a, o, e) < 0 || parse_filter(a, o, e) < 0 || parse_lanes(a, o, e) < 0)
+	    parse_form(a, o, e) < 0 || parse_filter(a, o, e) < 0 || check_redact(o, e) < 0 ||
+	    parse_lanes(a, o, e) < 0)
 		return -1;
 	look_at_terminal(o);
 	return 0;

@@ -62,7 +62,8 @@ static void count(struct read_view *v, const struct flow_info *f)
 	v->counts.flows++;
 	v->counts.encrypted += f->capture.encrypted;
 	v->counts.dark += f->capture.darks != 0;
-	v->counts.found |= v->o->flow == f->flow;
+	/* A command is found when it is shown. */
+	v->counts.found |= v->o->flow == f->flow && v->o->show != READ_SHOW_CURL;
 }
 
 static int show_flow(struct read_view *v, const struct flow_info *f, struct err *e)

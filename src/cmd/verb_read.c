@@ -52,7 +52,7 @@ static int conclude(const struct read_options *o, const struct read_result *r)
 	if (r->packets.link_unknown)
 		fprintf(stderr, "oriel: %llu packets have a link type that is not read\n",
 			(unsigned long long)r->packets.link_unknown);
-	if ((o->show == READ_SHOW_FOLLOW || o->show == READ_SHOW_CURL) && !r->counts.found) {
+	if ((o->flow || o->show == READ_SHOW_CURL) && !r->counts.found) {
 		fprintf(stderr, "oriel: %s has no such %s\n", o->path,
 			o->show == READ_SHOW_CURL ? "exchange" : "connection");
 		return EXIT_FAULT;

@@ -100,8 +100,8 @@ static void a_request_becomes_its_command(void **state)
 
 	(void)state;
 	assert_arguments(&x, "--http2|-H|user-agent: it's me|-H|accept: */*|"
-			     "-H|accept-encoding: gzip, br|-H|x-empty;|--compressed|"
-			     "https://www.example.org/a?b=c&d=$(id)|");
+			     "-H|accept-encoding: gzip, br|-H|te: trailers|-H|x-empty;|"
+			     "--compressed|https://www.example.org/a?b=c&d=$(id)|");
 }
 
 static void the_command_is_laid_out_for_people(void **state)

@@ -157,6 +157,9 @@ static void put_tls(struct put *w, const struct flow_info *f)
 
 	if (!f->hello_seen && !leg_is_known(client) && !leg_is_known(server) && !judged)
 		return;
+	/* How TCP ended is said by the state. */
+	if (f->way == WAY_CAPTURE && !f->hello_seen && !f->capture.encrypted)
+		return;
 	put_open(w, "tls", '{');
 	put_text(w, "sni", f->sni);
 	put_text(w, "inner_sni", f->capture.inner_sni);

@@ -193,16 +193,29 @@ static void tcp_segment(struct conn *c, const struct tap_segment *s)
 	note_wants(c);
 }
 
+static void tell_datagram(struct tap_flow *f, const struct tap_segment *s)
+{
+	struct event ev = { .type = EV_DATA, .dir = s->dir };
+
+	if (s->payload.n == 0 || !event_bus_wants(f->shared->bus, EV_DATA))
+		return;
+	ev.u.data.data = s->payload;
+	tap_emit(f, &ev, s->at);
+}
+
 static void udp_datagram(struct conn *c, const struct tap_segment *s)
 {
 	struct tap_flow *f = &c->flow;
 
 	f->bytes[s->dir] += s->payload.n + s->missing;
-	if (c->datagram != DATAGRAM_OTHER)
-		return;
-	c->datagram = datagram_sniff(s->payload);
 	if (c->datagram == DATAGRAM_OTHER)
+		c->datagram = datagram_sniff(s->payload);
+	else
 		return;
+	if (c->datagram == DATAGRAM_OTHER) {
+		tell_datagram(f, s);
+		return;
+	}
 	f->encrypted = true;
 	if (c->datagram == DATAGRAM_QUIC)
 		tap_dark(f, DARK_QUIC, s->at, "QUIC is not decrypted yet");
