@@ -42,11 +42,32 @@ enum record_outcome session_frame(const struct side *side, enum flow_dir dir, st
 	return outcome;
 }
 
+/* A server may answer the hello with something else: then there is no TLS, and nothing is dark. */
+static bool answers_otherwise(const struct session *s, enum flow_dir dir)
+{
+	const struct side *up = &s->sides[DIR_UP];
+
+	return dir == DIR_DOWN && s->has_client && !s->late && !up->hello_lost &&
+	       up->epoch == EPOCH_PLAIN;
+}
+
+static void on_other_answer(struct session *s, struct tap_at at)
+{
+	s->flow->failed = true;
+	tap_note(s->flow, at, "the server's answer to the ClientHello is not TLS");
+	s->sides[DIR_DOWN].state = SIDE_OVER;
+	s->moved = true;
+}
+
 /* What comes is no record. */
 static void refuse(struct session *s, enum flow_dir dir, struct tap_at at)
 {
 	struct side *side = &s->sides[dir];
 
+	if (side->state == SIDE_START && answers_otherwise(s, dir)) {
+		on_other_answer(s, at);
+		return;
+	}
 	if (side->state == SIDE_START) {
 		s->late = true;
 		session_seek_any(s, dir);
