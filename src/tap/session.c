@@ -174,7 +174,7 @@ enum took session_lost_record(struct session *s, enum flow_dir dir, const struct
 	buf_clear(&side->messages);
 	tell_gap(s, dir, r->raw.n, side->at);
 	tap_note(s->flow, side->at, "a record of %zu bytes of the %s does not open", r->raw.n,
-		 dir == DIR_UP ? "client" : "server");
+		 session_who(s, dir));
 	tell_above_gap(s, dir, r->raw.n, side->at);
 	return TOOK_ALL;
 }

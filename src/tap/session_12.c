@@ -331,7 +331,7 @@ static void inflate_opened(struct session *s, enum flow_dir dir, const struct re
 		return;
 	tell_dark(s, DARK_GAP, side->at,
 		  "what the %s sends is compressed, and cannot be undone without what was lost",
-		  dir == DIR_UP ? "client" : "server");
+		  session_who(s, dir));
 	session_darken(s, dir, r->raw.n);
 	o->type = 0;
 }

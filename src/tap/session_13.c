@@ -4,7 +4,7 @@
 
 static bool has_secret(const struct session *s, enum flow_dir dir, enum epoch epoch)
 {
-	return session_secret(s, session_label(dir, epoch), 0, NULL) != NULL;
+	return session_secret(s, session_label(s, dir, epoch), 0, NULL) != NULL;
 }
 
 void session_adopt(struct session *s, enum flow_dir dir, struct protect *p, enum epoch epoch)
@@ -42,7 +42,7 @@ static bool opens_with(struct session *s, enum flow_dir dir, const struct keylog
 static bool opens_in(struct session *s, enum flow_dir dir, enum epoch epoch, const struct record *r,
 		     struct protect_opened *o)
 {
-	enum keylog_label label = session_label(dir, epoch);
+	enum keylog_label label = session_label(s, dir, epoch);
 	const struct keylog_secret *k = NULL;
 
 	while ((k = session_secret(s, label, 0, k))) {
@@ -64,7 +64,7 @@ static bool opens_in_generation(struct session *s, enum flow_dir dir, const stru
 
 	if (side->epoch != EPOCH_TRAFFIC || side->seq != 0 || generation == 0)
 		return false;
-	while ((k = session_secret(s, session_label(dir, EPOCH_TRAFFIC), generation, k))) {
+	while ((k = session_secret(s, session_label(s, dir, EPOCH_TRAFFIC), generation, k))) {
 		if (opens_with(s, dir, k, r, o)) {
 			side->generation = generation;
 			return true;
@@ -119,7 +119,7 @@ static enum took without_secret(struct session *s, enum flow_dir dir, const stru
 				struct protect_opened *o)
 {
 	struct side *side = &s->sides[dir];
-	const char *who = dir == DIR_UP ? "client" : "server";
+	const char *who = session_who(s, dir);
 	char random[RANDOM_TEXT];
 
 	if (s->ech && !s->ech_tried && dir == DIR_DOWN && side->epoch == EPOCH_HANDSHAKE &&
@@ -173,7 +173,7 @@ void session_end_13(struct session *s, enum flow_dir dir, struct tap_at at)
 	if (!has_secret(s, dir, epoch))
 		epoch = EPOCH_TRAFFIC;
 	tell_dark(s, DARK_TAG, at, "the %s for client random %s opens no record",
-		  keylog_label_name(session_label(dir, epoch)), random_text(s, random));
+		  keylog_label_name(session_label(s, dir, epoch)), random_text(s, random));
 }
 
 /* Early data is for the layer above only when the server took it; that stands in its extensions. */

@@ -2,9 +2,17 @@
 
 /* The numbers that are tried, so that many secrets get a chance before one gets all of them. */
 static const uint32_t rounds[] = { 0, 1u << 6, 1u << 10, 1u << 14, 1u << 20 };
+#define RARE_MAX (1u << 14) /* of a rare suite */
+#define KEY_TRIALS 64	    /* that to make a key costs as much as */
+#define FRESH_MAX 4	    /* after an update of keys numbers begin anew */
 
 /* Suites that a secret of this length can belong to (its length is that of the suite's hash). */
-static const uint16_t suites[] = { 0x1301, 0x1303, 0x1302, 0x1304, 0x1305 };
+static const struct {
+	uint16_t code;
+	bool rare;
+} suites[] = {
+	{ 0x1301, false }, { 0x1303, false }, { 0x1302, false }, { 0x1304, true }, { 0x1305, true },
+};
 
 struct any {
 	struct session *s;
@@ -16,14 +24,20 @@ static bool take(const struct any *a, const struct keylog_secret *k, const struc
 		 struct protect *p)
 {
 	struct session *s = a->s;
-	bool traffic = k->label == session_label(a->dir, EPOCH_TRAFFIC);
+	bool handshake = k->label == session_label(s, a->dir, EPOCH_HANDSHAKE);
 
+	if (!handshake && k->label != session_label(s, a->dir, EPOCH_TRAFFIC)) {
+		s->swapped = true;
+		tap_note(s->flow, s->sides[a->dir].at,
+			 "the one taken for the %s is the %s, as its secret says",
+			 a->dir == DIR_UP ? "client" : "server", session_who(s, a->dir));
+	}
 	s->version = 0x0304;
 	s->suite = suite;
 	s->cipher = suite->code;
 	s->has_client = true;
 	memcpy(s->client_random, k->key, SESSION_RANDOM);
-	session_adopt(s, a->dir, p, traffic ? EPOCH_TRAFFIC : EPOCH_HANDSHAKE);
+	session_adopt(s, a->dir, p, handshake ? EPOCH_HANDSHAKE : EPOCH_TRAFFIC);
 	s->sides[a->dir].generation = k->generation;
 	session_tell_secret(s, k->label, a->dir);
 	return true;
@@ -34,6 +48,7 @@ static bool try_suite(const struct any *a, const struct keylog_secret *k, const 
 	struct protect *p;
 
 	if (!suite || digest_size(suite->prf) != k->secret_n ||
+	    !tap_spend(a->s->flow, KEY_TRIALS) ||
 	    protect_new_13(suite, bytes_of(k->secret, k->secret_n), &p, NULL) < 0)
 		return false;
 	if (session_try_range(a->s, p, a->trial))
@@ -46,9 +61,12 @@ static bool try_secret(const struct any *a, const struct keylog_secret *k)
 {
 	if (session_is_13(a->s))
 		return try_suite(a, k, a->s->suite);
-	for (size_t i = 0; i < ARRAY_LEN(suites); i++)
-		if (try_suite(a, k, suite_find(suites[i])))
+	for (size_t i = 0; i < ARRAY_LEN(suites); i++) {
+		if (suites[i].rare && a->trial->range.first >= RARE_MAX)
+			continue;
+		if (try_suite(a, k, suite_find(suites[i].code)))
 			return true;
+	}
 	return false;
 }
 
@@ -58,7 +76,7 @@ static bool try_own(const struct any *a, unsigned *count)
 	const enum epoch epochs[] = { EPOCH_HANDSHAKE, EPOCH_TRAFFIC };
 
 	for (size_t i = 0; i < ARRAY_LEN(epochs); i++) {
-		enum keylog_label label = session_label(a->dir, epochs[i]);
+		enum keylog_label label = session_label(a->s, a->dir, epochs[i]);
 		const struct keylog_secret *k = NULL;
 
 		while ((k = session_secret(a->s, label, KEYLOG_NEXT, k))) {
@@ -75,7 +93,7 @@ static size_t count_own(const struct session *s, enum flow_dir dir)
 	const struct keylog_secret *k = NULL;
 	size_t n = 0;
 
-	while ((k = session_secret(s, session_label(dir, EPOCH_TRAFFIC), KEYLOG_NEXT, k)))
+	while ((k = session_secret(s, session_label(s, dir, EPOCH_TRAFFIC), KEYLOG_NEXT, k)))
 		n++;
 	return n;
 }
@@ -90,37 +108,60 @@ static bool try_newest(const struct any *a, const struct newest_secrets *newest,
 	return false;
 }
 
+/* The widest round may take half of what may be spent: the rest is for the other direction, and for
+ * what comes later. */
+static struct seq_range round_range(const struct session *s, size_t round, size_t secrets)
+{
+	uint64_t half = (s->flow->trials_left < s->flow->shared->trials_left
+				 ? s->flow->trials_left
+				 : s->flow->shared->trials_left) /
+			2;
+	uint64_t count = rounds[round + 1] - rounds[round];
+	uint64_t most = half / (secrets ? secrets : 1) / (session_is_13(s) ? 1 : 2) + 1;
+
+	return (struct seq_range){
+		.first = rounds[round],
+		.count = count < most ? count : most,
+	};
+}
+
 bool session_try_any(struct session *s, enum flow_dir dir, struct seq_trial *t)
 {
 	struct side *side = &s->sides[dir];
 	struct any a = { .s = s, .dir = dir, .trial = t };
-	struct newest_secrets newest, handshakes;
-	size_t known;
+	struct newest_secrets newest, handshakes, others;
+	size_t own = count_own(s, dir), known;
+	bool found = false;
 
-	newest.count = newest.seen = handshakes.count = 0;
+	newest.count = newest.seen = handshakes.count = others.count = others.seen = 0;
 	if (s->version && !session_is_13(s))
 		return false;
 	if (!s->has_client) {
-		session_newest(s, session_label(dir, EPOCH_TRAFFIC), &newest);
-		session_newest(s, session_label(dir, EPOCH_HANDSHAKE), &handshakes);
+		session_newest(s, session_label(s, dir, EPOCH_TRAFFIC), &newest);
+		session_newest(s, session_label(s, dir, EPOCH_HANDSHAKE), &handshakes);
 	}
-	known = s->has_client ? SIZE_MAX - count_own(s, dir) : newest.seen + 1;
-	if (side->seek.searched == known)
+	/* Who is the client, only a hello says for sure. */
+	if (!s->has_client && !s->has_server)
+		session_newest(s, session_label(s, dir_other(dir), EPOCH_TRAFFIC), &others);
+	known = s->has_client ? SIZE_MAX - own : newest.seen + others.seen + 1;
+	if (side->seek.searched == known && !side->seek.fresh_only)
 		return false;
 	side->seek.searched = known;
-	for (size_t i = 0; i + 1 < ARRAY_LEN(rounds); i++) {
+	for (size_t i = 0; i + 1 < ARRAY_LEN(rounds) && !found; i++) {
 		unsigned count = 0;
-		bool found;
 
-		t->range = (struct seq_range){ .first = rounds[i],
-					       .count = rounds[i + 1] - rounds[i] };
-		found = s->has_client ? try_own(&a, &count) : try_newest(&a, &newest, &count);
+		t->range = round_range(s, i, s->has_client ? own : newest.count + others.count);
+		if (side->seek.fresh_only)
+			t->range.count = FRESH_MAX;
+		found = s->has_client ? try_own(&a, &count)
+				      : try_newest(&a, &newest, &count) ||
+						try_newest(&a, &others, &count);
+		if (side->seek.fresh_only)
+			break;
 		/* A handshake has few records. */
 		if (!found && i == 0)
 			found = try_newest(&a, &handshakes, &count);
 		side->seek.candidates = count;
-		if (found)
-			return true;
 	}
-	return false;
+	return found;
 }

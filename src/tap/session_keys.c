@@ -18,8 +18,10 @@ bool session_opens_now(struct session *s, enum flow_dir dir, const struct record
 	return false;
 }
 
-enum keylog_label session_label(enum flow_dir dir, enum epoch epoch)
+enum keylog_label session_label(const struct session *s, enum flow_dir side, enum epoch epoch)
 {
+	enum flow_dir dir = session_role(s, side);
+
 	switch (epoch) {
 	case EPOCH_EARLY:
 		return dir == DIR_UP ? KEYLOG_CLIENT_EARLY_TRAFFIC_SECRET : KEYLOG_NONE;

@@ -89,6 +89,8 @@ struct side {
 		unsigned tried; /* records that did not open */
 		unsigned candidates; /* secrets of any connection that were tried */
 		size_t searched;     /* when: how much was known then, to search once only */
+		/* None of them was the key; one may still come to be, after an update. */
+		bool fresh_only;
 	} seek;
 };
 
@@ -130,14 +132,28 @@ struct session {
 	bool impatient; /* nothing is waited for any more */
 	size_t held;	/* bytes, of both directions */
 	bool late;	/* the beginning was not captured */
-	bool done;	/* EV_HANDSHAKE_DONE was told */
-	bool dark;	/* EV_DARK was told, and nothing was found since */
+	/* Without a handshake the flow took the server for the client: what is told and handed on
+	 * has the directions that the secrets have. */
+	bool swapped;
+	bool done; /* EV_HANDSHAKE_DONE was told */
+	bool dark; /* EV_DARK was told, and nothing was found since */
 	bool alerted;
 };
 
 static inline enum flow_dir dir_other(enum flow_dir dir)
 {
 	return dir == DIR_UP ? DIR_DOWN : DIR_UP;
+}
+
+/* What a side really is. */
+static inline enum flow_dir session_role(const struct session *s, enum flow_dir side)
+{
+	return s->swapped ? dir_other(side) : side;
+}
+
+static inline const char *session_who(const struct session *s, enum flow_dir side)
+{
+	return session_role(s, side) == DIR_UP ? "client" : "server";
 }
 
 static inline bool session_is_13(const struct session *s)
@@ -234,7 +250,7 @@ void session_adopt(struct session *s, enum flow_dir dir, struct protect *p, enum
 /* Opens the record under the key that the direction has. Records that went bad count all the same. */
 bool session_opens_now(struct session *s, enum flow_dir dir, const struct record *r,
 		       struct protect_opened *o);
-enum keylog_label session_label(enum flow_dir dir, enum epoch epoch);
+enum keylog_label session_label(const struct session *s, enum flow_dir side, enum epoch epoch);
 /* The next secret of this label for the session's client random; generation KEYLOG_NEXT: any. */
 const struct keylog_secret *session_secret(const struct session *s, enum keylog_label label,
 					   uint32_t generation, const struct keylog_secret *after);

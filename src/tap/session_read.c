@@ -73,8 +73,7 @@ static void refuse(struct session *s, enum flow_dir dir, struct tap_at at)
 		session_seek_any(s, dir);
 		return;
 	}
-	tell_dark(s, DARK_MALFORMED, at, "what the %s sends is no longer TLS",
-		  dir == DIR_UP ? "client" : "server");
+	tell_dark(s, DARK_MALFORMED, at, "what the %s sends is no longer TLS", session_who(s, dir));
 	session_seek_on(s, dir);
 }
 

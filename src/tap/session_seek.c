@@ -3,6 +3,7 @@
 #include "base/rd.h"
 
 #define TRIED_MAX 8	  /* records that may fail before a search is given up */
+#define FRESH_SECRETS 32  /* that are tried on every record until one is in use */
 #define ANY_TRIED_MAX 1	  /* likewise, when all secrets that are known are tried */
 #define NEAR 8		  /* records that are looked for beyond those that the bytes allow */
 #define GENERATIONS_MAX 4 /* updates of a key within one gap */
@@ -36,6 +37,7 @@ void session_seek_on(struct session *s, enum flow_dir dir)
 	side->seek.tried = 0;
 	side->seek.candidates = 0;
 	side->seek.searched = 0;
+	side->seek.fresh_only = false;
 	side->seek.any = false;
 	side->seek.seen = false;
 	side->broken = true;
@@ -190,12 +192,25 @@ bool session_try_range(struct session *s, struct protect *p, struct seq_trial *t
 	return false;
 }
 
+/* Which connection it is has become known. */
+static void wake(struct session *s, enum flow_dir dir)
+{
+	struct side *side = &s->sides[dir];
+
+	if (side->state == SIDE_DARK && side->seek.any)
+		session_revive(s, dir);
+	if (side->state == SIDE_SEEK)
+		side->seek.fresh_only = false;
+	s->moved = true;
+}
+
 /* The record at seek.from is opened: everything before it is lost, and what follows is read. */
 static void found(struct session *s, enum flow_dir dir, const struct seq_trial *t)
 {
 	struct side *side = &s->sides[dir];
 	uint64_t lost = side->seek.lost + side->seek.from;
 	size_t skip = side->seek.from + t->record->raw.n;
+	bool any = side->seek.any;
 
 	side->seq = t->seq + 1;
 	side->failed = 0;
@@ -207,11 +222,12 @@ static void found(struct session *s, enum flow_dir dir, const struct seq_trial *
 	if (lost)
 		tap_note(s->flow, side->at,
 			 "%llu bytes of the %s are lost; decryption goes on with record %llu",
-			 (unsigned long long)lost, dir == DIR_UP ? "client" : "server",
-			 (unsigned long long)t->seq);
+			 (unsigned long long)lost, session_who(s, dir), (unsigned long long)t->seq);
 	tell_above_gap(s, dir, lost, side->at);
 	session_opened(s, dir, t->opened, side->at);
 	buf_take(&side->buffer, skip);
+	if (any)
+		wake(s, dir_other(dir));
 }
 
 /* Most programs count in the nonces that TLS 1.2 sends along: how far from the last one? */
@@ -325,7 +341,7 @@ static bool try_later(struct session *s, enum flow_dir dir, struct seq_trial *t)
 		return false;
 	t->range = range_after(s, side, 0, t->record);
 	for (; epoch <= EPOCH_TRAFFIC; epoch++) {
-		enum keylog_label label = session_label(dir, (enum epoch)epoch);
+		enum keylog_label label = session_label(s, dir, (enum epoch)epoch);
 		const struct keylog_secret *k = NULL;
 
 		while ((k = session_secret(s, label, KEYLOG_NEXT, k))) {
@@ -388,7 +404,7 @@ static bool try_record(struct session *s, enum flow_dir dir, struct seq_trial *t
 static void tell_why(struct session *s, enum flow_dir dir)
 {
 	struct side *side = &s->sides[dir];
-	const char *who = dir == DIR_UP ? "client" : "server";
+	const char *who = session_who(s, dir);
 
 	if (s->flow->trials_left == 0 || s->flow->shared->trials_left == 0)
 		tell_dark(s, DARK_BUDGET, side->at,
@@ -440,8 +456,11 @@ static bool must_wait(const struct session *s, enum flow_dir dir)
 	    (!s->has_client && session_hello_may_come(s, DIR_UP)))
 		return true;
 	/* Once one direction is found, there is only one secret for the other. */
-	return side->seek.any && side->seek.candidates && !s->has_client && !s->impatient &&
-	       !other->tcp_ended && (other->state == SIDE_START || other->state == SIDE_SEEK);
+	if (!side->seek.any || !side->seek.candidates || s->has_client || s->impatient ||
+	    other->tcp_ended)
+		return false;
+	return other->state == SIDE_START ||
+	       (other->state == SIDE_SEEK && !other->waits && !other->seek.fresh_only);
 }
 
 static void wait(struct side *side)
@@ -450,10 +469,14 @@ static void wait(struct side *side)
 }
 
 /* No key opens the record at seek.from. False: it is looked at again later. */
-static bool next_record(struct session *s, enum flow_dir dir)
+static bool next_record(struct session *s, enum flow_dir dir, const struct record *r)
 {
 	struct side *side = &s->sides[dir];
 
+	if (side->seek.fresh_only && s->flow->trials_left && s->flow->shared->trials_left) {
+		side->seek.from += r->raw.n;
+		return true;
+	}
 	side->seek.tried++;
 	if (side->seek.tried < (side->seek.any ? ANY_TRIED_MAX : TRIED_MAX)) {
 		side->seek.from++;
@@ -463,6 +486,14 @@ static bool next_record(struct session *s, enum flow_dir dir)
 	if (must_wait(s, dir) || (session_secrets_may_come(s) && !side->protect)) {
 		wait(side);
 		return false;
+	}
+	if (side->seek.any && side->seek.candidates && side->seek.candidates <= FRESH_SECRETS &&
+	    !side->seek.fresh_only) {
+		tell_why(s, dir);
+		side->seek.fresh_only = true;
+		side->seek.from += r->raw.n;
+		s->moved = true;
+		return true;
 	}
 	give_up(s, dir);
 	return false;
@@ -497,7 +528,7 @@ static void seek_run(struct session *s, enum flow_dir dir, bool final)
 			found(s, dir, &t);
 			return;
 		}
-		if (!next_record(s, dir))
+		if (!next_record(s, dir, &r))
 			return;
 	}
 }

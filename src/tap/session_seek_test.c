@@ -328,6 +328,35 @@ static void finds_a_later_generation_in_the_middle(void **state)
 	kit_fini(&k);
 }
 
+/* Without a handshake nobody knows who is the client, but for the labels of the secrets. */
+static void sees_who_is_the_client(void **state)
+{
+	struct kit_options o = { 0 };
+	struct kit k;
+	struct play p;
+	size_t first = 6;
+
+	(void)state;
+	answer(&k, &o);
+	play_init(&p, buf_bytes(&k.keys));
+	for (size_t i = first; i < k.count; i++)
+		play_feed(&p, k.pieces[i].dir == DIR_UP ? DIR_DOWN : DIR_UP,
+			  bytes_of(k.wire.p + k.pieces[i].from, k.pieces[i].n));
+	play_end(&p);
+	assert_int_equal(p.darks, 0);
+	assert_true(p.plain[DIR_DOWN].n > 1000000);
+	assert_memory_equal(p.plain[DIR_DOWN].p,
+			    k.sent[DIR_DOWN].p + k.sent[DIR_DOWN].n - p.plain[DIR_DOWN].n,
+			    p.plain[DIR_DOWN].n);
+	assert_true(p.plain[DIR_UP].n > 100);
+	assert_memory_equal(p.plain[DIR_UP].p,
+			    k.sent[DIR_UP].p + k.sent[DIR_UP].n - p.plain[DIR_UP].n,
+			    p.plain[DIR_UP].n);
+	assert_true(play_logged(&p, "the one taken for the "));
+	play_fini(&p);
+	kit_fini(&k);
+}
+
 /* What the other side sends was not captured at all. */
 static void one_direction_suffices(void **state)
 {
@@ -415,6 +444,7 @@ int main(void)
 		cmocka_unit_test(finds_where_a_capture_begins_in_the_middle),
 		cmocka_unit_test(begins_with_whatever_comes_first),
 		cmocka_unit_test(finds_a_later_generation_in_the_middle),
+		cmocka_unit_test(sees_who_is_the_client),
 		cmocka_unit_test(one_direction_suffices),
 		cmocka_unit_test(says_that_the_handshake_was_not_captured),
 		cmocka_unit_test(says_that_packets_were_cut_off),

@@ -10,7 +10,7 @@
 
 static struct event event_of(const struct session *s, enum event_type type, enum flow_dir dir)
 {
-	return (struct event){ .type = type, .dir = dir, .depth = s->depth };
+	return (struct event){ .type = type, .dir = session_role(s, dir), .depth = s->depth };
 }
 
 void tell_message(struct session *s, enum flow_dir dir, const struct ev_handshake_message *m,
@@ -162,13 +162,13 @@ void tell_application(struct session *s, enum flow_dir dir, struct bytes plain, 
 		return;
 	l = above(s);
 	if (l)
-		layer_feed(l, dir, plain, at);
+		layer_feed(l, session_role(s, dir), plain, at);
 }
 
 void tell_above_gap(struct session *s, enum flow_dir dir, uint64_t n, struct tap_at at)
 {
 	if (s->above && n)
-		layer_gap(s->above, dir, n, s->sides[dir].seek.truncated, at);
+		layer_gap(s->above, session_role(s, dir), n, s->sides[dir].seek.truncated, at);
 }
 
 void tell_above_end(struct session *s, enum flow_dir dir, enum leg_end how, struct tap_at at)
@@ -179,7 +179,7 @@ void tell_above_end(struct session *s, enum flow_dir dir, enum leg_end how, stru
 		return;
 	side->above_ended = true;
 	if (s->above)
-		layer_end(s->above, dir, how, at);
+		layer_end(s->above, session_role(s, dir), how, at);
 }
 
 const char *random_text(const struct session *s, char out[RANDOM_TEXT])
