@@ -91,7 +91,7 @@ def test_the_line_of_an_update_opens_what_the_first_line_does_not(updated, tmp_p
 def test_tshark_reads_the_same_of_updates(updated):
     if not shutil.which('tshark'):
         pytest.skip('needs tshark')
-    got = tshark_said(updated.capture, updated.keylog, updated.port, range(len(ALL)))
+    got = tshark_said(updated.capture, updated.keylog, [updated.port], range(len(ALL)))
     for name, talk in updated.talks.items():
         assert got[talk.flow - 1] == (talk.client, talk.server), name
 
@@ -185,7 +185,7 @@ def test_renegotiation(renegotiated, cipher):
 def test_tshark_reads_the_same_of_renegotiation(renegotiated):
     if not shutil.which('tshark'):
         pytest.skip('needs tshark')
-    got = tshark_said(renegotiated.capture, renegotiated.keylog, renegotiated.port, range(len(RENEGOTIATED)))
+    got = tshark_said(renegotiated.capture, renegotiated.keylog, [renegotiated.port], range(len(RENEGOTIATED)))
     for cipher, talk in renegotiated.talks.items():
         assert got[talk.flow - 1] == (talk.client, talk.server), cipher
 

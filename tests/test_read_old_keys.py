@@ -3,7 +3,6 @@ lines are made here, with the private key alone, from what the capture has."""
 import os
 import ssl
 import subprocess
-import warnings
 
 import pytest
 
@@ -35,14 +34,12 @@ def can_capture():
 @pytest.fixture(scope='module')
 def scene(certs, tmp_path_factory):
     """Each is resumed by its session id, once, and then one that has nothing to do with RSA."""
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', DeprecationWarning)
-        with Scene(tmp_path_factory.mktemp('rsa')) as scene, Listener(scene) as listener:
-            for name, (version, cipher, options) in ROWS.items():
-                both = contexts(certs, version, cipher, options | ssl.OP_NO_TICKET)
-                session = listener.talk(name, *both, STEPS)
-                listener.talk(name + ', resumed', *both, STEPS, session)
-            listener.talk('ephemeral', *contexts(certs, V.TLSv1_2, 'ECDHE-RSA-AES128-GCM-SHA256'), STEPS)
+    with Scene(tmp_path_factory.mktemp('rsa')) as scene, Listener(scene) as listener:
+        for name, (version, cipher, options) in ROWS.items():
+            both = contexts(certs, version, cipher, options | ssl.OP_NO_TICKET)
+            session = listener.talk(name, *both, STEPS)
+            listener.talk(name + ', resumed', *both, STEPS, session)
+        listener.talk('ephemeral', *contexts(certs, V.TLSv1_2, 'ECDHE-RSA-AES128-GCM-SHA256'), STEPS)
     return scene
 
 

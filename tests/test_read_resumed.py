@@ -4,7 +4,6 @@ import os
 import shutil
 import ssl
 import subprocess
-import warnings
 
 import pytest
 
@@ -43,14 +42,12 @@ WAYS = {
 @pytest.fixture(scope='module')
 def python(certs, tmp_path_factory):
     """Each session three times."""
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', DeprecationWarning)
-        with Scene(tmp_path_factory.mktemp('python')) as scene, Listener(scene) as listener:
-            for way, (version, cipher, options) in WAYS.items():
-                server, client = contexts(certs, version, cipher, options)
-                session = None
-                for n in range(3):
-                    session = listener.talk(f'{way}, {n}', server, client, steps(n), session)
+    with Scene(tmp_path_factory.mktemp('python')) as scene, Listener(scene) as listener:
+        for way, (version, cipher, options) in WAYS.items():
+            server, client = contexts(certs, version, cipher, options)
+            session = None
+            for n in range(3):
+                session = listener.talk(f'{way}, {n}', server, client, steps(n), session)
     return scene
 
 
@@ -93,7 +90,7 @@ def test_a_session_that_is_not_known_is_said(python, tmp_path):
 def test_tshark_reads_the_same_of_sessions(python):
     if not shutil.which('tshark'):
         pytest.skip('needs tshark')
-    got = tshark_said(python.capture, python.keylog, python.port, range(len(python.talks)))
+    got = tshark_said(python.capture, python.keylog, [python.port], range(len(python.talks)))
     for name, talk in python.talks.items():
         assert got[talk.flow - 1] == (talk.client, talk.server), name
 

@@ -18,7 +18,6 @@ from harness.programs import go_binary
 from harness.reading import read
 from harness.scene import NO_EMS, NO_ETM, Dialogue, Listener, OpensslServer, Scene, contexts, messages, tshark_said
 
-pytestmark = pytest.mark.filterwarnings('ignore:ssl.TLSVersion.TLSv1:DeprecationWarning')
 V = ssl.TLSVersion
 STEPS = [('client', b'first the client says this'), ('server', pattern(20_000)), ('client', pattern(40_000, 5)), ('server', b'well'), ('client', b'bye')]
 
@@ -103,7 +102,7 @@ def test_each_way_of_the_mac_was_spoken(python):
 def test_tshark_reads_the_same_of_python(python):
     if not shutil.which('tshark'):
         pytest.skip('needs tshark')
-    got = tshark_said(python.capture, python.keylog, python.port, range(len(ROWS)))
+    got = tshark_said(python.capture, python.keylog, [python.port], range(len(ROWS)))
     for name, talk in python.talks.items():
         assert got[talk.flow - 1] == (talk.client, talk.server), name
 
@@ -130,7 +129,7 @@ def test_every_suite_of_tls_13(openssl_13, suite):
 def test_tshark_reads_the_same_of_tls_13(openssl_13):
     if not shutil.which('tshark'):
         pytest.skip('needs tshark')
-    got = tshark_said(openssl_13.capture, openssl_13.keylog, openssl_13.port, range(len(SUITES_13)))
+    got = tshark_said(openssl_13.capture, openssl_13.keylog, [openssl_13.port], range(len(SUITES_13)))
     for suite in SUITES_13:
         talk = openssl_13.talks[suite]
         assert got[talk.flow - 1] == (talk.client, talk.server), suite
@@ -251,7 +250,7 @@ def test_gnutls_retries(gnutls):
 def test_tshark_reads_the_same_of_gnutls(gnutls):
     if not shutil.which('tshark'):
         pytest.skip('needs tshark')
-    got = tshark_said(gnutls.capture, gnutls.keylog, gnutls.port, range(len(GNUTLS)))
+    got = tshark_said(gnutls.capture, gnutls.keylog, [gnutls.port], range(len(GNUTLS)))
     for name, talk in gnutls.talks.items():
         assert got[talk.flow - 1] == (talk.client, talk.server), name
 

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import warnings
 
 from . import vary
 from .capture import Capture
@@ -107,10 +108,11 @@ def write_log(path, lines):
     return str(path)
 
 
-def tshark_said(capture, keylog, port, streams, more=()):
-    """What tshark reads of each stream: {number from 0: (the client's bytes, the server's)}."""
-    argv = ['tshark', '-n', '-r', str(capture), '-o', f'tls.keylog_file:{keylog}', '-d', f'tcp.port=={port},tls', '-q',
-            '-o', 'tcp.reassemble_out_of_order:TRUE', *more]
+def tshark_said(capture, keylog, ports, streams):
+    """What tshark reads of each stream: {number from 0: (the client's bytes, the server's)}. ports: the servers'."""
+    argv = ['tshark', '-n', '-r', str(capture), '-o', f'tls.keylog_file:{keylog}', '-q', '-o', 'tcp.reassemble_out_of_order:TRUE']
+    for port in ports:
+        argv += ['-d', f'tcp.port=={port},tls']
     for n in streams:
         argv += ['-z', f'follow,tls,raw,{n}']
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
@@ -120,7 +122,7 @@ def tshark_said(capture, keylog, port, streams, more=()):
             number = int(line.rsplit(' ', 1)[1])
             out[number] = [b'', b'']
         elif line.startswith('Node 0: '):
-            client_first = not line.endswith(f':{port}')
+            client_first = int(line.rsplit(':', 1)[1]) not in ports
         elif number is not None and line and not line.startswith(('=', 'Follow', 'Node')):
             from_0 = not line.startswith('\t')
             out[number][0 if from_0 == client_first else 1] += bytes.fromhex(line.strip())
@@ -205,10 +207,12 @@ def contexts(certs, version=None, ciphers=None, options=0):
     client = ssl.create_default_context(cafile=certs.root.cert)
     for c in (server, client):
         if version:
-            # Both must be set in an order in which the least is never above the most.
-            c.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-            c.maximum_version = version
-            c.minimum_version = version
+            with warnings.catch_warnings():
+                # Python warns of old versions, which are what is wanted.
+                warnings.simplefilter('ignore', DeprecationWarning)
+                c.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+                c.maximum_version = version
+                c.minimum_version = version
         c.set_ciphers((ciphers or 'ALL') + ':@SECLEVEL=0')
         c.options |= options
     return server, client
