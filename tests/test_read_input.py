@@ -155,6 +155,17 @@ def test_a_growing_file(talk, tmp_path):
         assert p.stop(signal.SIGINT) == 0
 
 
+@pytest.mark.release
+def test_what_reads_a_capture_is_confined(talk, tmp_path):
+    """No network, no program, no other process: whatever a capture makes it do."""
+    with Process([oriel.BINARY, 'read', '--tail', talk.capture], tmp_path / 'out') as p:
+        def confined():
+            with open(f'/proc/{p.pid}/status', encoding='ascii') as f:
+                return 'Seccomp:\t2' in f.read()
+        wait_until(confined, 'the filter is there')
+        assert p.stop(signal.SIGINT) in (0, 3)
+
+
 def test_reading_stops_when_nobody_reads_the_output(talk):
     argv = f'"{oriel.BINARY}" read --json -v -k "{talk.keylog}" "{talk.capture}" | head -c 1; echo "${{PIPESTATUS[0]}}"'
     got = tool('bash', '-c', argv)

@@ -9,6 +9,9 @@
 #include "cmd/read_files.h"
 #include "cmd/read_lane.h"
 #include "cmd/read_merge.h"
+#include "crypt/cipher.h"
+#include "crypt/digest.h"
+#include "proc/sandbox.h"
 
 #define FAULTS_SHOWN 10
 
@@ -235,6 +238,19 @@ static int add_lanes(struct run *r, struct err *e)
 	return 0;
 }
 
+/* From here on a capture may try what it likes. What libcrypto opens when it is needed first, its
+ * configuration and the provider of legacy ciphers, is opened now. */
+static int close_doors(const struct read_options *o, struct err *e)
+{
+	uint8_t digest[DIGEST_MAX];
+
+	if (digest_of(DIGEST_SHA256, NULL, 0, digest, e) < 0)
+		return -1;
+	(void)cipher_available(CIPHER_AES_128_GCM, NULL);
+	(void)cipher_available(CIPHER_RC4_128, NULL);
+	return sandbox_enter(o->tail || o->objects ? SANDBOX_READER_FILES : SANDBOX_READER, e);
+}
+
 static void run_fini(struct run *r)
 {
 	crew_free(r->crew);
@@ -274,7 +290,8 @@ int read_run(const struct read_options *o, struct keylog_sources *keylogs, struc
 		(void)sigaction(SIGINT, &end, NULL);
 		(void)sigaction(SIGTERM, &end, NULL);
 	}
-	failed = run_init(&r, e) < 0 || add_lanes(&r, e) < 0 || read_all(&r, e) < 0;
+	failed = run_init(&r, e) < 0 || add_lanes(&r, e) < 0 || close_doors(o, e) < 0 ||
+		 read_all(&r, e) < 0;
 	if (!failed)
 		sum(&r);
 	run_fini(&r);

@@ -48,6 +48,11 @@
 	X(faccessat2) X(rename) X(renameat) X(renameat2) X(unlink) X(unlinkat) X(mkdir) X(mkdirat)   \
 	X(fchmod) X(fchown) X(getdents64) X(flock)
 
+/* To read on where a file grows, and to make files of what was found. */
+#define FILES_CALLS(X)                                                                               \
+	X(open) X(openat) X(stat) X(lstat) X(newfstatat) X(statx) X(mkdir) X(mkdirat)                \
+	X(inotify_init1) X(inotify_add_watch) X(inotify_rm_watch)
+
 /* Nothing of ours ever makes these: whoever does has taken the process over. */
 #define INTRUDER_CALLS(X)                                                                            \
 	X(execve) X(execveat) X(fork) X(vfork) X(ptrace) X(process_vm_readv) X(process_vm_writev)    \
@@ -71,6 +76,7 @@
 static const int common_calls[] = { COMMON_CALLS(CALL) };
 static const int worker_calls[] = { WORKER_CALLS(CALL) };
 static const int keeper_calls[] = { KEEPER_CALLS(CALL) };
+static const int files_calls[] = { FILES_CALLS(CALL) };
 static const int intruder_calls[] = { INTRUDER_CALLS(CALL) };
 static const int worker_intruder_calls[] = { WORKER_INTRUDER_CALLS(CALL) };
 static const int keeper_intruder_calls[] = { KEEPER_INTRUDER_CALLS(CALL) };
@@ -137,6 +143,38 @@ static const struct rule worker_rules[] = {
 	ALLOW1(newfstatat, MASKED(3, AT_EMPTY_PATH, AT_EMPTY_PATH)),
 };
 
+static const struct rule reader_rules[] = {
+	ALLOW1(newfstatat, MASKED(3, AT_EMPTY_PATH, AT_EMPTY_PATH)),
+};
+
+#define LIST(a)                                                                                    \
+	{                                                                                          \
+		(a), ARRAY_LEN(a)                                                                  \
+	}
+
+/* What a role may do besides what all may, and what it is ended for. */
+static const struct {
+	struct {
+		const int *calls;
+		size_t count;
+	} allowed, fatal[2];
+	struct {
+		const struct rule *rules;
+		size_t count;
+	} rules;
+} roles[] = {
+	[SANDBOX_WORKER] = { LIST(worker_calls),
+			     { LIST(worker_intruder_calls) },
+			     LIST(worker_rules) },
+	[SANDBOX_KEEPER] = { LIST(keeper_calls), { LIST(keeper_intruder_calls) }, { NULL, 0 } },
+	[SANDBOX_READER] = { { NULL, 0 },
+			     { LIST(worker_intruder_calls), LIST(keeper_intruder_calls) },
+			     LIST(reader_rules) },
+	[SANDBOX_READER_FILES] = { LIST(files_calls),
+				   { LIST(keeper_intruder_calls) },
+				   { NULL, 0 } },
+};
+
 bool sandbox_available(void)
 {
 	return true;
@@ -186,13 +224,13 @@ static int fill(scmp_filter_ctx f, enum sandbox_role role)
 	if (status == 0)
 		status = add_own_signals(f);
 	if (status == 0)
-		status = role == SANDBOX_WORKER ? ADD_CALLS(ALLOW, worker_calls)
-						: ADD_CALLS(ALLOW, keeper_calls);
+		status = add_calls(f, SCMP_ACT_ALLOW, roles[role].allowed.calls,
+				   roles[role].allowed.count);
+	for (size_t i = 0; i < ARRAY_LEN(roles[role].fatal) && status == 0; i++)
+		status = add_calls(f, SCMP_ACT_KILL_PROCESS, roles[role].fatal[i].calls,
+				   roles[role].fatal[i].count);
 	if (status == 0)
-		status = role == SANDBOX_WORKER ? ADD_CALLS(KILL_PROCESS, worker_intruder_calls)
-						: ADD_CALLS(KILL_PROCESS, keeper_intruder_calls);
-	if (status == 0 && role == SANDBOX_WORKER)
-		status = add_rules(f, worker_rules, ARRAY_LEN(worker_rules));
+		status = add_rules(f, roles[role].rules.rules, roles[role].rules.count);
 	return status;
 }
 

@@ -18,6 +18,11 @@ enum sandbox_role {
 	/* The holder of the CA key: files, memory, time, the sockets that it has. No network, no exec,
 	 * no new process. */
 	SANDBOX_KEEPER,
+	/* Who reads what strangers wrote (a capture): the descriptors that it has, memory, threads. No
+	 * network, no open, no exec, no new process. */
+	SANDBOX_READER,
+	/* The same, but it opens and makes files. */
+	SANDBOX_READER_FILES,
 };
 
 /* Sets NO_NEW_PRIVS and the filter. Fails with ERR_SYSTEM, ERR_NOMEM; the process must then not go

@@ -155,6 +155,31 @@ static void what_only_an_intruder_calls_ends_a_keeper(void **state)
 	check_ends(SANDBOX_KEEPER, calls, ARRAY_LEN(calls));
 }
 
+static void what_only_an_intruder_calls_ends_a_reader(void **state)
+{
+	const struct call calls[] = {
+		{ "open", SYS_open, P(passwd), O_RDONLY, 0 },
+		{ "openat", SYS_openat, AT_FDCWD, P(passwd), O_RDONLY },
+		{ "unlink", SYS_unlink, P("/tmp/none"), 0, 0 },
+		{ "socket", SYS_socket, AF_INET, SOCK_STREAM, 0 },
+		{ "execve", SYS_execve, P("/bin/true"), 0, 0 },
+		{ "fork", SYS_fork, 0, 0, 0 },
+		{ "ptrace", SYS_ptrace, 16, 1, 0 },
+	};
+	const struct call with_files[] = {
+		{ "openat2", SYS_openat2, AT_FDCWD, P(passwd), 0 },
+		{ "socket", SYS_socket, AF_UNIX, SOCK_STREAM, 0 },
+		{ "connect", SYS_connect, 0, 0, 0 },
+		{ "execve", SYS_execve, P("/bin/true"), 0, 0 },
+		{ "fork", SYS_fork, 0, 0, 0 },
+	};
+
+	(void)state;
+	skip_without_sandbox();
+	check_ends(SANDBOX_READER, calls, ARRAY_LEN(calls));
+	check_ends(SANDBOX_READER_FILES, with_files, ARRAY_LEN(with_files));
+}
+
 /* What fails, and how */
 
 static int expect_errno(long result, int expected)
@@ -270,6 +295,23 @@ static int use_threads_and_memory(void *ctx)
 			return 2;
 	}
 	return 0;
+}
+
+static int open_a_file(void *ctx)
+{
+	int fd = open(passwd, O_RDONLY | O_CLOEXEC);
+
+	(void)ctx;
+	return fd < 0 ? 1 : close(fd);
+}
+
+static void a_reader_that_needs_files_may_open_them(void **state)
+{
+	(void)state;
+	skip_without_sandbox();
+	assert_int_equal(try(SANDBOX_READER_FILES, open_a_file, NULL), 0);
+	assert_int_equal(try(SANDBOX_READER_FILES, use_threads_and_memory, NULL), 0);
+	assert_int_equal(try(SANDBOX_READER, use_threads_and_memory, NULL), 0);
 }
 
 static void threads_and_memory_work(void **state)
@@ -701,6 +743,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_only_an_intruder_calls_ends_a_worker),
 		cmocka_unit_test(what_only_an_intruder_calls_ends_a_keeper),
+		cmocka_unit_test(what_only_an_intruder_calls_ends_a_reader),
+		cmocka_unit_test(a_reader_that_needs_files_may_open_them),
 		cmocka_unit_test(a_worker_gets_only_internet_sockets),
 		cmocka_unit_test(no_new_code_can_be_made),
 		cmocka_unit_test(what_is_not_listed_fails),
