@@ -197,6 +197,24 @@ def test_from_the_middle_of_a_record(openssl, tmp_path):
             assert got and whole.endswith(got), (begin, side, dark(path, keylog=openssl.keylog))
 
 
+@pytest.mark.parametrize('ports', [(50_000, 40_000), (40_000, 50_000), (50_001, 40_000), (40_001, 50_000)])
+def test_from_the_middle_whatever_the_ports_look_like(openssl, tmp_path, ports):
+    """Where nothing but the ports says who the client is, the secret that fits does."""
+    client, server = ports
+    name = SUITES_13[1]
+    packets = packets_of(openssl, name)
+    turned = [p.patched(p.tcp, '>HH', *((server, client) if p.ports[0] == openssl.port else (client, server))) for p in packets]
+    path = vary.save(tmp_path / 'c.pcap', turned[len(turned) // 2:])
+    both = [reading.said(path, side, keylog=openssl.keylog) for side in BOTH]
+    for side in BOTH:
+        whole = getattr(openssl.talks[name], side)
+        assert any(len(got) > 1500 and whole.endswith(got) for got in both), (side, dark(path, keylog=openssl.keylog))
+    [c] = read(path, '--json', keylog=openssl.keylog).connections()
+    # The addresses are told before anything is decrypted; that they are the wrong way round is said.
+    guessed = c['client']['addr'] == f'127.0.0.1:{client}'
+    assert ('the one taken for the client is the server' in c.get('note', '')) != guessed, c
+
+
 def test_from_the_middle_among_many_secrets(openssl, tmp_path):
     """Two hundred connections more in the key log, before and after."""
     name = SUITES_13[2]
