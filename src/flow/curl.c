@@ -92,6 +92,9 @@ static bool is_skipped(const struct exchange *x, const struct flow_header *h)
 	/* The one value that HTTP/2 allows; servers of gRPC want it. */
 	if (x->version_major == 2 && bytes_equal_nocase(h->name, bytes_str("te")))
 		return false;
+	if (x->unknown &&
+	    (bytes_equal(h->name, bytes_str("?")) || bytes_equal(h->value, bytes_str("?"))))
+		return true;
 	for (size_t i = 0; i < ARRAY_LEN(skipped); i++)
 		if (bytes_equal_nocase(h->name, bytes_str(skipped[i])))
 			return true;
@@ -218,6 +221,8 @@ static void put_comments(struct put *w, const struct exchange *x, bool mask)
 	}
 	if (m->headers_cut)
 		put_str(w, "# some headers were not kept\n");
+	if (x->unknown)
+		put_str(w, "# some of the head is not known\n");
 	if (m->body_bytes && mask) {
 		put_str(w, "# the body is hidden\n");
 	} else if (m->body_cut || m->body.n < m->body_bytes) {

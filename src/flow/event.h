@@ -139,6 +139,7 @@ struct ev_message_head {
 	const struct flow_header *headers;
 	size_t header_count;
 	bool interim; /* 1xx: another head follows */
+	bool unknown; /* HTTP/2 that was joined late: "?" stands for what is not known of it */
 };
 
 /* Body bytes; for WebSocket one message or fragment, for PROTO_BYTES plain bytes. */

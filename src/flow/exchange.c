@@ -309,6 +309,7 @@ static void on_message_head(struct tracker *t, struct flow_slot *f, const struct
 	m = slot_message(s, ev->dir);
 	m->seen = true;
 	s->x.proto = h->proto;
+	s->x.unknown |= h->unknown;
 	if (ev->dir == DIR_UP)
 		request_head(s, h);
 	else

@@ -99,8 +99,9 @@ struct exchange {
 		index; /* among the exchanges of its flow, from 1: in captures it is named FLOW.INDEX */
 	uint64_t first_packet, last_packet; /* of the capture; 0: no capture */
 	enum flow_proto proto;
-	bool first; /* of its flow */
-	bool cut;   /* the flow ended before it */
+	bool first;   /* of its flow */
+	bool cut;     /* the flow ended before it */
+	bool unknown; /* "?" stands for what is not known of a head: HTTP/2 that was joined late */
 	struct bytes method, scheme, authority, path, reason;
 	unsigned status; /* 0: no response */
 	unsigned version_major, version_minor;

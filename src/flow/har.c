@@ -189,6 +189,8 @@ static void put_entry(struct put *w, const struct har_options *o, const struct f
 	put_char(w, '"');
 	if (x->cut || x->response.truncated)
 		put_str(w, ",\"comment\":\"cut off before its end\"");
+	else if (x->unknown)
+		put_str(w, ",\"comment\":\"? stands for what is not known of its heads\"");
 	put_char(w, '}');
 }
 

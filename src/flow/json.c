@@ -262,6 +262,7 @@ static void put_http(struct put *w, const struct exchange *x, const struct json_
 	if (x->status)
 		put_number(w, "status", x->status);
 	put_text(w, "reason", x->reason);
+	put_mark(w, "unknown", x->unknown);
 	if (x->grpc_status >= 0)
 		put_number(w, "grpc_status", (uint64_t)x->grpc_status);
 	put_char(w, '}');

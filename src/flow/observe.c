@@ -29,7 +29,8 @@ struct observe {
 	char fault[120];
 	int64_t wall_ns, mono_ns; /* of the call that is under way */
 	uint64_t packet;
-	uint64_t streams;  /* of HTTP/1.1, the last one */
+	uint64_t streams; /* of HTTP/1.1, the last one */
+	uint64_t asked; /* the packet in which the first request was seen; 0: none, or no capture */
 	bool hunting[2];   /* something is missing: where does the next message or frame begin? */
 	bool tunnel;	   /* HTTP/1.1 is over, and what follows is the caller's */
 	struct bytes rest; /* of the call that is under way: bytes of the tunnel */
@@ -93,6 +94,8 @@ static void on_head(void *ctx, const struct http_head *head)
 	struct event ev;
 	struct ev_message_head *out = &ev.u.message_head;
 
+	if (head->dir == HTTP_UP && !o->asked)
+		o->asked = o->packet;
 	o->odd |= head->odd;
 	o->grpc |= head->proto == HTTP_GRPC;
 	if (o->mode != MODE_HTTP2 && o->streams < stream_number(o, head->stream))
@@ -114,7 +117,12 @@ static void on_head(void *ctx, const struct http_head *head)
 		.headers = flow_headers(head->headers),
 		.header_count = head->header_count,
 		.interim = head->interim,
+		.unknown = head->unknown,
 	};
+	if (head->dir == HTTP_UP && head->unknown && out->method.n == 0)
+		out->method = bytes_str("?");
+	if (head->dir == HTTP_UP && head->unknown && out->path.n == 0)
+		out->path = bytes_str("/?");
 	if (head->dir == HTTP_UP && out->scheme.n == 0)
 		out->scheme = o->options.scheme;
 	if (head->dir == HTTP_UP && out->authority.n == 0)
@@ -454,6 +462,12 @@ static void feed_sniff(struct observe *o, enum flow_dir dir, struct bytes in)
 	feed_mode(o, dir, in);
 }
 
+/* An answer to what was asked before this was joined; directions may be found one after the other. */
+static bool is_older(const struct observe *o, enum flow_dir dir)
+{
+	return dir == DIR_DOWN && o->mode == MODE_HTTP1 && o->packet < o->asked;
+}
+
 /* What is left of in from where a message or a frame begins. */
 static struct bytes hunt(struct observe *o, enum flow_dir dir, struct bytes in)
 {
@@ -461,6 +475,10 @@ static struct bytes hunt(struct observe *o, enum flow_dir dir, struct bytes in)
 		    : o->mode == MODE_HTTP1 ? resume_http1(dir == DIR_UP, in)
 					    : 0;
 
+	if (is_older(o, dir)) {
+		emit_bytes(o, dir, in);
+		at = in.n;
+	}
 	o->hunting[dir] = at == in.n;
 	return bytes_slice(in, at, in.n);
 }
@@ -528,6 +546,7 @@ void observe_gap(struct observe *o, enum flow_dir dir, uint64_t n, int64_t wall_
 	o->proto = mode == MODE_HTTP1 ? PROTO_HTTP1 : PROTO_HTTP2;
 	o->options.late = true;
 	o->options.streams = o->streams;
+	o->asked = 0;
 	o->hunting[DIR_UP] = o->hunting[DIR_DOWN] = true;
 }
 

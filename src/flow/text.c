@@ -134,6 +134,8 @@ static void put_notes(struct text *t, const struct flow_info *f, const struct ex
 	}
 	text_sni_note(t, f, url_host(x));
 	text_verdict_note(t, f);
+	if (x->unknown)
+		put_str(&t->w, " [head not fully known]");
 	if (x->cut || x->request.truncated || x->response.truncated) {
 		text_paint(t, PAINT_RED);
 		put_str(&t->w, x->response.seen ? " [cut off]" : " [no answer]");

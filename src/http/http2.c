@@ -29,6 +29,7 @@ struct http2 {
 	struct http2_options options;
 	bool failed;
 	uint32_t last_up, last_promised; /* the highest streams so far */
+	uint32_t first_up;		 /* the first request that was seen; 0: none */
 	struct streams2 streams;
 	struct side2 sides[2];
 };
@@ -45,6 +46,7 @@ int http2_new(const struct http2_options *options, struct http2 **out, struct er
 	for (int dir = HTTP_UP; dir <= HTTP_DOWN; dir++) {
 		frame2_init(&h->sides[dir].frame);
 		block2_init(&h->sides[dir].block);
+		h->sides[dir].block.late = options->late;
 		h->sides[dir].table = (uint32_t)h->sides[dir].block.table;
 		h->sides[dir].begun = options->late;
 		h->sides[dir].announced = NO_TABLE;
@@ -109,6 +111,12 @@ static void end_half(struct http2 *h, struct stream2 *s, enum http_dir dir, stru
 			websocket_end(s->ws, dir, !how.truncated);
 		else
 			h->options.sink->on_end(h->options.sink->ctx, &end);
+	}
+	/* The request went by before: it has no end that could come. */
+	if (h->options.late && dir == HTTP_DOWN && !s->halves[HTTP_UP].head &&
+	    !s->halves[HTTP_UP].ended) {
+		end_half(h, s, HTTP_UP, (struct ending){ 0 });
+		return;
 	}
 	if (s->halves[HTTP_UP].ended && s->halves[HTTP_DOWN].ended)
 		streams2_remove(&h->streams, s);
@@ -189,6 +197,12 @@ static bool was_open(const struct http2 *h, uint32_t id)
 	return id <= (id & 1 ? h->last_up : h->last_promised);
 }
 
+/* Its request may have gone by before this decoder came. */
+static bool may_be_older(const struct http2 *h, enum http_dir dir, uint32_t id)
+{
+	return h->options.late && dir == HTTP_DOWN && id & 1 && id < h->first_up;
+}
+
 /* The stream that a HEADERS frame belongs to; NULL when it is to be ignored. */
 static int stream_of_headers(struct http2 *h, enum http_dir dir, uint32_t id, struct stream2 **out,
 			     struct err *e)
@@ -196,15 +210,17 @@ static int stream_of_headers(struct http2 *h, enum http_dir dir, uint32_t id, st
 	bool new = (dir == HTTP_UP && id & 1) || h->options.late;
 
 	*out = streams2_find(&h->streams, id);
-	if (*out || was_open(h, id))
+	if (*out || (was_open(h, id) && !may_be_older(h, dir, id)))
 		return 0;
 	if (!new)
 		return FAIL(e, HTTP_DECODE, "HTTP/2: %s on stream %u, which is not open",
 			    dir == HTTP_UP ? "a request" : "a response", id);
 	if (open_stream(h, id, out, e) < 0)
 		return -1;
+	if (dir == HTTP_UP && !h->first_up)
+		h->first_up = id;
 	if (id & 1)
-		h->last_up = id;
+		h->last_up = id > h->last_up ? id : h->last_up;
 	else
 		h->last_promised = id;
 	return 0;
@@ -239,11 +255,11 @@ static int block_done(struct http2 *h, enum http_dir dir, struct http_head *head
 		return -1;
 	if (!s || s->halves[dir].ended)
 		return 0;
-	if (s->halves[dir].head && head->unknown && !side->block_ends_stream)
+	if (s->halves[dir].head && h->options.late && !side->block_ends_stream)
 		return 0;
 	if (s->halves[dir].head)
 		return hand_over_trailers(h, s, head, side->block_ends_stream, e);
-	if (!head->unknown && (dir == HTTP_UP ? head->method.n == 0 : head->status == 0))
+	if (!h->options.late && (dir == HTTP_UP ? head->method.n == 0 : head->status == 0))
 		return FAIL(e, HTTP_DECODE,
 			    "HTTP/2: a head on stream %u without :method or :status", s->id);
 	head->interim = dir == HTTP_DOWN && head->status / 100 == 1;
@@ -258,12 +274,9 @@ static int end_block(struct http2 *h, enum http_dir dir, struct err *e)
 {
 	struct block2 *block = &h->sides[dir].block;
 	struct http_header headers[HTTP_HEADERS_MAX];
-	struct http_head head = { .dir = dir, .headers = headers, .unknown = h->options.late };
+	struct http_head head = { .dir = dir, .headers = headers };
 	int status;
 
-	block->open = false;
-	if (h->options.late)
-		return block_done(h, dir, &head, e);
 	if (block2_finish(block, e) < 0 || block2_read(block, &head, headers, e) < 0)
 		return -1;
 	status = block_done(h, dir, &head, e);
@@ -285,10 +298,6 @@ static int begin_block(struct http2 *h, enum http_dir dir, struct err *e)
 		side->block_promised = rd_u32(&r) & 0x7fffffff;
 		if (dir == HTTP_UP || side->block_promised == 0)
 			return FAIL(e, HTTP_DECODE, "HTTP/2: a promise that cannot be");
-	}
-	if (h->options.late) {
-		side->block.open = true;
-		return 0;
 	}
 	return block2_begin(&side->block, e);
 }
@@ -403,7 +412,7 @@ static int frame_payload(struct http2 *h, enum http_dir dir, struct bytes data, 
 	case FRAME2_HEADERS:
 	case FRAME2_PUSH_PROMISE:
 	case FRAME2_CONTINUATION:
-		return h->options.late ? 0 : block2_feed(&side->block, data, e);
+		return block2_feed(&side->block, data, e);
 	default:
 		return 0;
 	}

@@ -20,8 +20,9 @@ struct http2;
 
 struct http2_options {
 	const struct http_sink *sink; /* borrowed until http2_free */
-	/* The connection was joined after its start, at a frame: no preface is expected, and since
-	 * the HPACK tables are not known, heads are reported with .unknown and trailers left out. */
+	/* The connection was joined after its start, at a frame: no preface is expected. What was put
+	 * into the HPACK tables before is not known: heads that refer to it have .unknown, and in them
+	 * "?" stands for a name or a value that is not known. */
 	bool late;
 	/* It follows an Upgrade from HTTP/1.1: stream 1 is open and its request complete. */
 	bool upgraded;

@@ -507,10 +507,48 @@ static void says_what_is_unknown_when_it_came_late(void **state)
 	headers(&w, HTTP_UP, 0, 7, GET);
 	headers(&w, HTTP_UP, FRAME2_END_STREAM, 7, "trailer: x");
 	expect_with(&w, (struct http2_options){ .late = true },
-		    "down 5 http2 unknown 2.0\ndown 5 http2 body \"abc\"\ndown 5 http2 end 3\n"
-		    "up 7 http2 unknown 2.0\nup 7 http2 end 0\n"
-		    "up 5 http2 end 0 truncated\n"
+		    "down 5 http2 200  2.0\ndown 5 http2 body \"abc\"\ndown 5 http2 end 3\n"
+		    "up 5 http2 end 0\n"
+		    "up 7 http2 GET https|a.test|/ 2.0\nup 7 http2 end 0\n  trailer: x\n"
 		    "down 7 http2 end 0 truncated\n");
+}
+
+/* What was put into the tables before is "?", what comes after is known by its index, too. */
+static void late_it_knows_what_was_put_into_the_table_since(void **state)
+{
+	uint8_t gone[256];
+	struct wire w;
+
+	(void)state;
+	wire_init(&w);
+	(void)encode(&w, HTTP_UP, GET "\nx-old: 1", gone, sizeof(gone));
+	headers(&w, HTTP_UP, FRAME2_END_STREAM, 7, GET "\nx-old: 1\nx-new: 2");
+	headers(&w, HTTP_UP, FRAME2_END_STREAM, 9, GET "\nx-old: 3\nx-new: 2");
+	/* An answer to what was asked before. */
+	headers(&w, HTTP_DOWN, FRAME2_END_STREAM, 5, ":status: 200");
+	expect_with(&w, (struct http2_options){ .late = true },
+		    "up 7 http2 unknown GET https||/ 2.0\n  ?: ?\n  ?: ?\n  x-new: 2\nup 7 http2 "
+		    "end 0\n"
+		    "up 9 http2 unknown GET https||/ 2.0\n  ?: ?\n  ?: 3\n  x-new: 2\nup 9 http2 "
+		    "end 0\n"
+		    "down 5 http2 200  2.0\ndown 5 http2 end 0\nup 5 http2 end 0\n"
+		    "down 7 http2 end 0 truncated\ndown 9 http2 end 0 truncated\n");
+}
+
+static void late_a_block_that_cannot_be_read_costs_itself_only(void **state)
+{
+	struct wire w;
+
+	(void)state;
+	wire_init(&w);
+	frame(&w, HTTP_UP,
+	      (struct frame_head){ FRAME2_HEADERS, FRAME2_END_HEADERS | FRAME2_END_STREAM, 7 },
+	      TEXT("\xff\xff\xff\xff\xff\xff"));
+	headers(&w, HTTP_UP, FRAME2_END_STREAM, 9, GET);
+	expect_with(&w, (struct http2_options){ .late = true },
+		    "up 7 http2 unknown  || 2.0\nup 7 http2 end 0\n"
+		    "up 9 http2 GET https|a.test|/ 2.0\nup 9 http2 end 0\n"
+		    "down 7 http2 end 0 truncated\ndown 9 http2 end 0 truncated\n");
 }
 
 static void leaves_out_headers_beyond_the_limit(void **state)
@@ -758,6 +796,8 @@ int main(void)
 		cmocka_unit_test(follows_a_websocket_within_a_stream),
 		cmocka_unit_test(goes_on_from_an_upgrade),
 		cmocka_unit_test(says_what_is_unknown_when_it_came_late),
+		cmocka_unit_test(late_it_knows_what_was_put_into_the_table_since),
+		cmocka_unit_test(late_a_block_that_cannot_be_read_costs_itself_only),
 		cmocka_unit_test(leaves_out_headers_beyond_the_limit),
 		cmocka_unit_test(bounds_header_blocks),
 		cmocka_unit_test(gives_up_the_oldest_stream_when_there_are_too_many),

@@ -38,7 +38,8 @@ struct http_head {
 	size_t header_count;
 	bool interim; /* 1xx: another head follows */
 	bool pushed;  /* the request of a server push: promised downwards, dir is up all the same */
-	bool unknown; /* it could not be decoded: all that is known is that it was there */
+	bool unknown; /* HTTP/2 joined late: "?" stands for names and values that are not known; what
+		       * is empty may have been there */
 	bool cut;     /* HTTP/2: there were more headers than HTTP_HEADERS_MAX or HTTP_HEAD_MAX */
 	unsigned odd; /* HTTP_ODD_ */
 };

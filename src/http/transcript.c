@@ -104,9 +104,9 @@ static void on_head(void *ctx, const struct http_head *h)
 	flush(t);
 	ADD(t, "%s %llu %s ", dir_text(h->dir), (unsigned long long)h->stream,
 	    proto_text(h->proto));
-	if (h->unknown) {
-		ADD(t, "unknown");
-	} else if (h->dir == HTTP_UP) {
+	if (h->unknown)
+		ADD(t, "unknown ");
+	if (h->dir == HTTP_UP) {
 		add(t, h->method);
 		ADD(t, " ");
 		add(t, h->scheme);
