@@ -376,3 +376,8 @@ enum took session_open_12(struct session *s, enum flow_dir dir, const struct rec
 	inflate_opened(s, dir, r, o);
 	return TOOK_ALL;
 }
+
+bool session_12_wants_one_random(const struct session *s)
+{
+	return s->old && s->old->hello_done && s->suite->exchange != EXCHANGE_RSA;
+}

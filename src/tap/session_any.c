@@ -108,60 +108,91 @@ static bool try_newest(const struct any *a, const struct newest_secrets *newest,
 	return false;
 }
 
-/* The widest round may take half of what may be spent: the rest is for the other direction, and for
- * what comes later. */
-static struct seq_range round_range(const struct session *s, size_t round, size_t secrets)
+/* How many keys the secrets stand for, without those of rare suites. */
+static uint64_t key_count(const struct session *s, const struct newest_secrets *newest)
 {
-	uint64_t half = (s->flow->trials_left < s->flow->shared->trials_left
-				 ? s->flow->trials_left
-				 : s->flow->shared->trials_left) /
-			2;
-	uint64_t count = rounds[round + 1] - rounds[round];
-	uint64_t most = half / (secrets ? secrets : 1) / (session_is_13(s) ? 1 : 2) + 1;
+	uint64_t n = 0;
 
+	for (size_t i = 0; i < newest->count; i++)
+		n += newest_get(newest, i)->secret_n == 32 && !session_is_13(s) ? 2 : 1;
+	return n ? n : 1;
+}
+
+/* The widest round leaves some of what may be spent to the other direction and to what comes later. */
+static struct seq_range round_range(struct session *s, struct side *side, size_t round,
+				    uint64_t keys)
+{
+	const uint64_t flow = s->flow->trials_left, all = s->flow->shared->trials_left;
+	uint64_t most = (flow < all ? flow : all) / 8 * 5 / keys + 1;
+	uint64_t count = rounds[round + 1] - rounds[round];
+
+	side->seek.cut |= most < count;
 	return (struct seq_range){
 		.first = rounds[round],
 		.count = count < most ? count : most,
 	};
 }
 
+struct choice {
+	struct newest_secrets own, handshakes, others;
+};
+
+static void choose(const struct session *s, enum flow_dir dir, struct choice *c)
+{
+	c->own.count = c->own.seen = c->handshakes.count = c->others.count = c->others.seen = 0;
+	if (s->has_client)
+		return;
+	session_newest(s, session_label(s, dir, EPOCH_TRAFFIC), &c->own);
+	session_newest(s, session_label(s, dir, EPOCH_HANDSHAKE), &c->handshakes);
+	/* Who is the client, only a hello says for sure. */
+	if (!s->has_server)
+		session_newest(s, session_label(s, dir_other(dir), EPOCH_TRAFFIC), &c->others);
+}
+
+/* One round; the number of secrets of the direction into *count. */
+static bool try_round(struct any *a, const struct choice *c, size_t round, unsigned *count)
+{
+	const struct session *s = a->s;
+	unsigned more = 0;
+
+	if (s->has_client ? try_own(a, count) : try_newest(a, &c->own, count))
+		return true;
+	/* A handshake has few records; and a wrong guess at who is who is rare. */
+	return (round == 0 && try_newest(a, &c->handshakes, &more)) ||
+	       (round + 2 < ARRAY_LEN(rounds) && try_newest(a, &c->others, &more));
+}
+
 bool session_try_any(struct session *s, enum flow_dir dir, struct seq_trial *t)
 {
 	struct side *side = &s->sides[dir];
 	struct any a = { .s = s, .dir = dir, .trial = t };
-	struct newest_secrets newest, handshakes, others;
 	size_t own = count_own(s, dir), known;
-	bool found = false;
+	struct choice c;
+	uint64_t keys;
 
-	newest.count = newest.seen = handshakes.count = others.count = others.seen = 0;
 	if (s->version && !session_is_13(s))
 		return false;
-	if (!s->has_client) {
-		session_newest(s, session_label(s, dir, EPOCH_TRAFFIC), &newest);
-		session_newest(s, session_label(s, dir, EPOCH_HANDSHAKE), &handshakes);
-	}
-	/* Who is the client, only a hello says for sure. */
-	if (!s->has_client && !s->has_server)
-		session_newest(s, session_label(s, dir_other(dir), EPOCH_TRAFFIC), &others);
-	known = s->has_client ? SIZE_MAX - own : newest.seen + others.seen + 1;
-	if (side->seek.searched == known && !side->seek.fresh_only)
-		return false;
-	side->seek.searched = known;
-	for (size_t i = 0; i + 1 < ARRAY_LEN(rounds) && !found; i++) {
+	choose(s, dir, &c);
+	keys = s->has_client ? own + 1 : key_count(s, &c.own);
+	known = s->has_client ? SIZE_MAX - own : c.own.seen + c.others.seen + 1;
+	if (side->seek.fresh_only) {
 		unsigned count = 0;
 
-		t->range = round_range(s, i, s->has_client ? own : newest.count + others.count);
-		if (side->seek.fresh_only)
-			t->range.count = FRESH_MAX;
-		found = s->has_client ? try_own(&a, &count)
-				      : try_newest(&a, &newest, &count) ||
-						try_newest(&a, &others, &count);
-		if (side->seek.fresh_only)
-			break;
-		/* A handshake has few records. */
-		if (!found && i == 0)
-			found = try_newest(&a, &handshakes, &count);
-		side->seek.candidates = count;
+		t->range = (struct seq_range){ .count = FRESH_MAX };
+		return try_round(&a, &c, 0, &count);
 	}
-	return found;
+	if (side->seek.searched == known)
+		return false;
+	side->seek.searched = known;
+	for (size_t i = 0; i + 1 < ARRAY_LEN(rounds); i++) {
+		unsigned count = 0;
+		bool found;
+
+		t->range = round_range(s, side, i, keys);
+		found = try_round(&a, &c, i, &count);
+		side->seek.candidates = count;
+		if (found)
+			return true;
+	}
+	return false;
 }

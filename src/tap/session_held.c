@@ -139,6 +139,15 @@ static void run_one(struct session *s, enum flow_dir dir)
 	held_free(s, h);
 }
 
+/* Whether only secrets with the client's random can help: not those of a session that is resumed, or
+ * that are known by something else. */
+static bool wants_one_random(const struct session *s)
+{
+	if (!s->has_client || s->ech || !s->suite)
+		return false;
+	return session_is_13(s) || session_12_wants_one_random(s);
+}
+
 /* What new secrets would be good for. */
 static void note_wants(struct session *s)
 {
@@ -150,6 +159,10 @@ static void note_wants(struct session *s)
 
 	s->flow->holds = (uint8_t)(holds ? s->flow->holds | bit : s->flow->holds & ~bit);
 	s->flow->wants = (uint8_t)(wants ? s->flow->wants | bit : s->flow->wants & ~bit);
+	if (!wants)
+		return;
+	s->flow->wants_one = s->flow->wants == bit && wants_one_random(s);
+	memcpy(s->flow->wanted_random, s->client_random, sizeof(s->flow->wanted_random));
 }
 
 void held_run(struct session *s)

@@ -88,6 +88,7 @@ struct side {
 		bool seen;	/* something came after the loss */
 		unsigned tried; /* records that did not open */
 		unsigned candidates; /* secrets of any connection that were tried */
+		bool cut;	     /* not with all numbers: it would have cost too much */
 		size_t searched;     /* when: how much was known then, to search once only */
 		/* None of them was the key; one may still come to be, after an update. */
 		bool fresh_only;
@@ -267,6 +268,8 @@ const struct keylog_secret *newest_get(const struct newest_secrets *n, size_t i)
 struct client_hello;
 struct server_hello;
 
+/* Whether only secrets with the client's random can help. */
+bool session_12_wants_one_random(const struct session *s);
 void session_12_free(struct session_12 *o);
 /* A ClientHello that may lead to TLS 1.2 or before; what was agreed. */
 void session_hello_12(struct session *s, const struct client_hello *h);

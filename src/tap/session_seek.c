@@ -38,6 +38,7 @@ void session_seek_on(struct session *s, enum flow_dir dir)
 	side->seek.candidates = 0;
 	side->seek.searched = 0;
 	side->seek.fresh_only = false;
+	side->seek.cut = false;
 	side->seek.any = false;
 	side->seek.seen = false;
 	side->broken = true;
@@ -406,7 +407,7 @@ static void tell_why(struct session *s, enum flow_dir dir)
 	struct side *side = &s->sides[dir];
 	const char *who = session_who(s, dir);
 
-	if (s->flow->trials_left == 0 || s->flow->shared->trials_left == 0)
+	if (s->flow->trials_left == 0 || s->flow->shared->trials_left == 0 || side->seek.cut)
 		tell_dark(s, DARK_BUDGET, side->at,
 			  "the search for the next record of the %s was given up after %u trials",
 			  who, TAP_TRIALS_FLOW - s->flow->trials_left);
