@@ -6,7 +6,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from harness import netns, oriel, peers, pki  # noqa: E402  (after the path is set)
+from harness import gallery as gallery_of, netns, oriel, peers, pki, reading  # noqa: E402  (after the path is set)
 
 SHARED = os.path.join(os.path.dirname(oriel.ROOT), 'shared')
 
@@ -93,3 +93,12 @@ def https(certs):
 def soaking():
     """soaking(small, large): which of the numbers this run uses."""
     return lambda small, large: large if os.environ.get('ORIEL_SOAK') else small
+
+
+@pytest.fixture(scope='session')
+def gallery(certs, tmp_path_factory):
+    """One capture of many kinds of conversations, and its key log."""
+    why = reading.possible() or gallery_of.missing()
+    if why:
+        pytest.skip(why)
+    return gallery_of.Gallery(tmp_path_factory.mktemp('gallery'), certs).make()
