@@ -47,8 +47,11 @@ static void on_item(struct play *p, const struct capture_item *item)
 	const struct capture_packet *c = &item->u.packet;
 	struct err e = { 0 };
 
-	if (item->kind == CAPTURE_SECRETS)
-		must(tap_secrets(p->tap, item->u.secrets.data, p->at, &e) == 0);
+	if (item->kind == CAPTURE_SECRETS) {
+		must(tap_secrets(p->tap, item->u.secrets.data, &e) == 0);
+		while (tap_wake(p->tap, p->at))
+			;
+	}
 	if (item->kind == CAPTURE_PROCESS)
 		must(tap_process(p->tap, item->u.process.pid, item->u.process.name, &e) == 0);
 	if (item->kind != CAPTURE_PACKET)

@@ -86,6 +86,19 @@ static int finish(struct read_lane *l, struct read_batch *b, const struct unit *
 	return 0;
 }
 
+/* They may be of use to many flows: each says what it has to say in its place. */
+static int secrets(struct read_lane *l, struct read_batch *b, const struct unit *u, struct err *e)
+{
+	uint64_t flow;
+
+	if (tap_secrets(l->tap, u->text, e) < 0)
+		return -1;
+	while ((flow = tap_wake(l->tap, u->segment.at)))
+		if (mark(l, b, u->order, flow, e) < 0)
+			return -1;
+	return 0;
+}
+
 static int run_unit(struct read_lane *l, struct read_batch *b, const struct unit *u, struct err *e)
 {
 	switch (u->kind) {
@@ -93,9 +106,7 @@ static int run_unit(struct read_lane *l, struct read_batch *b, const struct unit
 		tap_segment(l->tap, &u->segment);
 		break;
 	case UNIT_SECRETS:
-		if (tap_secrets(l->tap, u->text, u->segment.at, e) < 0)
-			return -1;
-		break;
+		return secrets(l, b, u, e);
 	case UNIT_PROCESS:
 		if (tap_process(l->tap, u->pid, u->text, e) < 0)
 			return -1;

@@ -33,15 +33,34 @@ static bool waits_for_secrets(const struct conn *c)
 	return c->flow.holds != 0;
 }
 
-/* Whether it is among those that hear of new secrets. */
+static void want_nothing(struct conn *c)
+{
+	struct tap_flow *f = &c->flow;
+
+	list_remove(&f->waiting);
+	if (c->wants_one)
+		table_remove(&f->shared->wanted, &f->wanted);
+	c->wants_one = false;
+}
+
+/* Whether it is among those that hear of new secrets, and of which. */
 static void note_wants(struct conn *c)
 {
-	bool listed = !list_empty(&c->flow.waiting);
+	struct tap_flow *f = &c->flow;
+	bool one = f->wants && f->wants_one, any = f->wants && !f->wants_one;
 
-	if (c->flow.wants && !listed)
-		list_add(&c->flow.shared->waiting, &c->flow.waiting);
-	if (!c->flow.wants && listed)
-		list_remove(&c->flow.waiting);
+	if (one == c->wants_one && any == !list_empty(&f->waiting) &&
+	    (!one || (f->wanted.a == f->wanted_random[0] && f->wanted.b == f->wanted_random[1])))
+		return;
+	want_nothing(c);
+	c->wants_one = one;
+	if (one) {
+		f->wanted.a = f->wanted_random[0];
+		f->wanted.b = f->wanted_random[1];
+		table_add(&f->shared->wanted, &f->wanted);
+	} else if (any) {
+		list_add(&f->shared->waiting, &f->waiting);
+	}
 }
 
 static void end_side(struct conn_side *s, enum leg_end how)
@@ -137,7 +156,7 @@ void conn_free(struct conn *c)
 	layer_free(c->layer);
 	for (int i = 0; i < 2; i++)
 		stream_fini(&c->side[i].stream);
-	list_remove(&c->flow.waiting);
+	want_nothing(c);
 	list_remove(&c->all);
 	mem_free(c);
 }

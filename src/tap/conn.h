@@ -32,7 +32,9 @@ struct conn {
 	bool opened, answered; /* SYN; SYN and ACK */
 	bool acknowledged;     /* the client's answer to that */
 	bool reset;
-	bool gone; /* one side said RST after its FIN */
+	bool gone;	/* one side said RST after its FIN */
+	bool wants_one; /* it stands in tap_shared.wanted */
+	bool woken;	/* it is to hear of the secrets that came just now */
 };
 
 /* s is the first segment of its flow. Tells of the beginning. */

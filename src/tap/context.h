@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "flow/event.h"
+#include "flow/table.h"
 #include "keylog/table.h"
 #include "tap/at.h"
 
@@ -34,6 +35,7 @@ struct tap_shared {
 	struct bytes psk; /* --psk; empty: none */
 	const struct tap_sessions *sessions;
 	struct list waiting; /* flows (tap_flow.waiting) that want to hear of new secrets */
+	struct table wanted; /* those (tap_flow.wanted) that only those of one client random help */
 	uint64_t trials_left;
 	size_t held, held_max; /* bytes that wait in all flows */
 	struct buf plain;      /* scratch for one record, for whoever decrypts */
@@ -53,9 +55,13 @@ struct tap_flow {
 	uint64_t bytes[2]; /* of application data in the clear, by direction */
 	uint64_t gap_bytes;
 	/* A bit for each TLS in the other: */
-	uint8_t wants;	     /* new secrets are of use to it */
-	uint8_t holds;	     /* and bytes wait for them: the flow is not over when its TCP is */
+	uint8_t wants; /* new secrets are of use to it */
+	uint8_t holds; /* and bytes wait for them: the flow is not over when its TCP is */
+	/* Of no use to it are secrets of other client randoms than the one that begins so. */
+	bool wants_one;
+	uint64_t wanted_random[2];
 	struct list waiting; /* among the flows that want them */
+	struct table_node wanted;
 };
 
 /* Fills in flow, place and time, and tells it. */

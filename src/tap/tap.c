@@ -1,5 +1,7 @@
 #include "tap/tap.h"
 
+#include <stdlib.h>
+
 #include "base/cache.h"
 #include "base/mem.h"
 #include "tap/conn.h"
@@ -19,7 +21,10 @@ struct tap {
 	struct list open[2]; /* of struct conn, in the order of their numbers: TCP, UDP */
 	struct sessions *own_sessions;
 	struct tap_sessions own;
-	struct cache *processes; /* name by pid */
+	struct cache *processes;	   /* name by pid */
+	const struct keylog_secret *heard; /* the last of the late ones that flows have heard of */
+	struct conn **woken;		   /* by number; up to next_woken they have heard of them */
+	size_t woken_count, woken_cap, next_woken;
 	struct tap_stats stats;
 };
 
@@ -65,7 +70,8 @@ static int tap_init(struct tap *t, const struct tap_options *o, struct err *e)
 	list_init(&t->shared.waiting);
 	list_init(&t->open[0]);
 	list_init(&t->open[1]);
-	if (table_init(&t->flows, e) < 0 || keylog_table_new(LATE_MAX, &t->shared.late, e) < 0 ||
+	if (table_init(&t->flows, e) < 0 || table_init(&t->shared.wanted, e) < 0 ||
+	    keylog_table_new(LATE_MAX, &t->shared.late, e) < 0 ||
 	    cache_new(&processes, &t->processes, e) < 0)
 		return -1;
 	/* All of it at once: whoever decrypts writes there without asking. */
@@ -103,6 +109,8 @@ void tap_free(struct tap *t)
 			drop(t, LIST_OWNER(it, struct conn, all));
 	}
 	table_fini(&t->flows);
+	table_fini(&t->shared.wanted);
+	mem_free(t->woken);
 	keylog_table_free(t->shared.late);
 	cache_free(t->processes);
 	sessions_free(t->own_sessions);
@@ -168,21 +176,87 @@ void tap_segment(struct tap *t, const struct tap_segment *s)
 		finish(t, c, false, s->at);
 }
 
-int tap_secrets(struct tap *t, struct bytes text, struct tap_at at, struct err *e)
+static int wake(struct tap *t, struct tap_flow *f, struct err *e)
 {
+	struct conn *c = LIST_OWNER(f, struct conn, flow);
+
+	if (c->woken)
+		return 0;
+	if (t->woken_count == t->woken_cap) {
+		size_t cap = t->woken_cap ? t->woken_cap * 2 : 64;
+		struct conn **more = mem_resize(t->woken, cap * sizeof(struct conn *));
+
+		if (!more)
+			return FAIL(e, NOMEM, "%zu flows that wait for secrets", cap);
+		t->woken = more;
+		t->woken_cap = cap;
+	}
+	c->woken = true;
+	t->woken[t->woken_count++] = c;
+	return 0;
+}
+
+/* Those that wait for the secrets of this client random alone. */
+static int wake_wanting(struct tap *t, const struct keylog_secret *k, struct err *e)
+{
+	uint64_t key[2];
+	struct table_node *n;
+
+	if (k->key_n < sizeof(key))
+		return 0;
+	memcpy(key, k->key, sizeof(key));
+	for (n = table_find(&t->shared.wanted, key[0], key[1]); n; n = n->next) {
+		if (n->a == key[0] && n->b == key[1] &&
+		    wake(t, LIST_OWNER(n, struct tap_flow, wanted), e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct conn *const *x = a, *const *y = b;
+	uint64_t m = (*x)->flow.number, n = (*y)->flow.number;
+
+	return (m > n) - (m < n);
+}
+
+int tap_secrets(struct tap *t, struct bytes text, struct err *e)
+{
+	const struct keylog_secret *k = t->heard;
+
 	if (keylog_table_feed(t->shared.late, text, e) < 0 ||
 	    keylog_table_end(t->shared.late, e) < 0)
 		return -1;
+	t->woken_count = t->next_woken = 0;
 	LIST_EACH (it, &t->shared.waiting) {
-		struct tap_flow *f = LIST_OWNER(it, struct tap_flow, waiting);
-
-		struct conn *c = LIST_OWNER(f, struct conn, flow);
-
-		conn_secrets(c, at);
-		if (conn_is_over(c))
-			finish(t, c, false, at);
+		if (wake(t, LIST_OWNER(it, struct tap_flow, waiting), e) < 0)
+			return -1;
 	}
+	while ((k = keylog_table_walk(t->shared.late, k))) {
+		t->heard = k;
+		if (wake_wanting(t, k, e) < 0)
+			return -1;
+	}
+	if (t->woken_count > 1)
+		qsort(t->woken, t->woken_count, sizeof(struct conn *), by_number);
 	return 0;
+}
+
+uint64_t tap_wake(struct tap *t, struct tap_at at)
+{
+	struct conn *c;
+	uint64_t flow;
+
+	if (t->next_woken == t->woken_count)
+		return 0;
+	c = t->woken[t->next_woken++];
+	c->woken = false;
+	flow = c->flow.number;
+	conn_secrets(c, at);
+	if (conn_is_over(c))
+		finish(t, c, false, at);
+	return flow;
 }
 
 int tap_process(struct tap *t, int64_t pid, struct bytes name, struct err *e)

@@ -26,8 +26,11 @@ struct tap_options {
 int tap_new(const struct tap_options *o, struct tap **out, struct err *e) MUST_CHECK;
 void tap_free(struct tap *t);
 void tap_segment(struct tap *t, const struct tap_segment *s);
-/* Text of a key log that came with the packets. */
-int tap_secrets(struct tap *t, struct bytes text, struct tap_at at, struct err *e) MUST_CHECK;
+/* Text of a key log that came with the packets. Then tap_wake is to be called until it returns 0. */
+int tap_secrets(struct tap *t, struct bytes text, struct err *e) MUST_CHECK;
+/* Lets the next flow that these secrets may concern hear of them, in the order of their numbers, and
+ * returns its number; 0: none is left. */
+uint64_t tap_wake(struct tap *t, struct tap_at at);
 /* Who has this pid; for segments to come. */
 int tap_process(struct tap *t, int64_t pid, struct bytes name, struct err *e) MUST_CHECK;
 /* The capture is over: ends the open flow with the lowest number and returns that; 0: none is left.
