@@ -4,9 +4,13 @@ import shutil
 
 import pytest
 
-from harness import reading, vary
+from harness import peers, reading, vary
+from harness.capture import Capture
+from harness.client import clean_environment
+from harness.legacy import possible
+from harness.process import PATIENCE
 from harness.reading import read
-from harness.scene import Dialogue, OpensslServer, Scene, dark, messages, tshark_said, write_log
+from harness.scene import Dialogue, OpensslServer, Scene, Speaker, dark, messages, tshark_said, write_log
 
 UPDATED = 'SSL_do_handshake -> 1'
 
@@ -133,6 +137,32 @@ def test_key_updates_in_a_part_that_was_not_captured(updated, tmp_path, from_ser
         other = 'client' if from_server else 'server'
         assert reading.said(path, other, keylog=keys) == getattr(talk, other)
         assert read(path, keylog=keys).status == 3
+
+
+@pytest.mark.parametrize('version, command, shown', [('1.3', '^rekey^', '{KeyUpdate}'), ('1.2', '^renegotiate^', '{ClientHello}')])
+def test_new_keys_of_gnutls(certs, tmp_path, version, command, shown):
+    """Which logs no line for a KeyUpdate, and one for each renegotiation."""
+    if why := possible('gnutls-serv', 'gnutls-cli'):
+        pytest.skip(why)
+    cert, keylog, priority = certs.good('rsa2048'), tmp_path / 'keys', f'NORMAL:-VERS-ALL:+VERS-TLS{version}'
+    said = b''
+    with peers.gnutls_serv(str(tmp_path), cert, '--echo') as server, Capture(tmp_path / 'c.pcap', f'tcp port {server.port}'), \
+            Speaker(['gnutls-cli', '--insecure', '--inline-commands', '-p', str(server.port), '127.0.0.1', '--priority', priority], tmp_path / 'cli.log',
+                    env=clean_environment(SSLKEYLOGFILE=str(keylog))) as client:
+        client.expect('Simple Client Mode')
+        for n in range(4):
+            line = f'{n} said with key {n}\n'.encode() * 3
+            said += line
+            client.tell(line)
+            client.expect(line.decode())
+            client.tell(command.encode() + b'\n')
+            client.expect('Rekey was completed' if version == '1.3' else 'Handshake was completed')
+        client.popen.stdin.close()
+        client.popen.wait(PATIENCE)
+    for side in ('client', 'server'):
+        assert reading.said(tmp_path / 'c.pcap', side, keylog=keylog) == said
+    assert messages(tmp_path / 'c.pcap', 1, keylog=keylog).count(shown) >= 4
+    read(tmp_path / 'c.pcap', keylog=keylog).ok()
 
 
 # ---- authentication after the handshake, renegotiation
