@@ -13,6 +13,8 @@ from harness import oriel, reading, vary
 from harness.process import Process, wait_until
 from harness.reading import read, said
 
+pytestmark = pytest.mark.sanitized
+
 STEPS = [('client', b'hello, server\n'), ('server', b'hello, client\n' * 100), ('client', b'bye\n'), ('server', b'bye\n')]
 
 

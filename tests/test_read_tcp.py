@@ -8,6 +8,8 @@ from harness import reading, vary
 from harness.peers import pattern
 from harness.reading import read, said
 
+pytestmark = pytest.mark.sanitized
+
 PIECE = 9000  # of a record
 SEGMENT = 1400
 
