@@ -402,6 +402,13 @@ static bool try_record(struct session *s, enum flow_dir dir, struct seq_trial *t
 	return try_key(s, dir, t) || try_later(s, dir, t) || try_12(s, dir, t);
 }
 
+static const char *what_is_missing(const struct session *s)
+{
+	if (s->has_client == s->has_server)
+		return "handshake";
+	return s->has_client ? "ServerHello" : "ClientHello";
+}
+
 static void tell_why(struct session *s, enum flow_dir dir)
 {
 	struct side *side = &s->sides[dir];
@@ -416,12 +423,12 @@ static void tell_why(struct session *s, enum flow_dir dir)
 			  "packets of the %s were cut off when they were captured", who);
 	else if (side->seek.any && side->seek.candidates)
 		tell_dark(s, DARK_NO_HANDSHAKE, side->at,
-			  "the handshake was not captured, and none of %u traffic secrets opens a "
-			  "record",
-			  side->seek.candidates);
+			  "the %s was not captured, and none of %u traffic secrets opens a record",
+			  what_is_missing(s), side->seek.candidates);
 	else if (side->seek.any)
 		tell_dark(s, DARK_NO_HANDSHAKE, side->at,
-			  "the handshake was not captured, and no traffic secret is known");
+			  "the %s was not captured, and no traffic secret is known",
+			  what_is_missing(s));
 	else if (side->seek.gap == 0)
 		tell_dark(s, DARK_TAG, side->at,
 			  "the records of the %s no longer open with its secrets", who);
