@@ -21,9 +21,13 @@ struct lane_thread {
 struct crew {
 	const struct crew_work *work;
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	uint64_t submitted; /* batches of each lane */
-	uint64_t given;	    /* of these, handed to work->done */
+	pthread_cond_t came;   /* submitted or stop changed */
+	pthread_cond_t worked; /* the awaited batches are done by all lanes */
+	pthread_cond_t moved;  /* a lane has reached a later packet; only when looking */
+	uint64_t submitted;    /* batches of each lane */
+	uint64_t given;	       /* of these, handed to work->done */
+	uint64_t awaited;      /* the caller waits until so many are done; 0: it does not */
+	unsigned looking;      /* lanes that wait for others */
 	bool stop;
 	struct sessions *sessions;
 	struct lane_thread lane[CREW_LANES_MAX];
@@ -33,6 +37,20 @@ static bool others_reached(const struct crew *c, size_t lane, uint64_t packet)
 {
 	for (size_t i = 0; i < c->work->count; i++)
 		if (i != lane && c->lane[i].reached < packet)
+			return false;
+	return true;
+}
+
+static void tell_reached(struct crew *c)
+{
+	if (c->looking)
+		pthread_cond_broadcast(&c->moved);
+}
+
+static bool all_done(const struct crew *c, uint64_t count)
+{
+	for (size_t i = 0; i < c->work->count; i++)
+		if (c->lane[i].done < count)
 			return false;
 	return true;
 }
@@ -56,9 +74,11 @@ static bool share_find(void *ctx, struct bytes key, struct tap_at at, uint8_t ma
 
 	pthread_mutex_lock(&c->lock);
 	l->reached = at.packet;
-	pthread_cond_broadcast(&c->changed);
+	tell_reached(c);
+	c->looking++;
 	while (!c->stop && !others_reached(c, l->n, at.packet))
-		pthread_cond_wait(&c->changed, &c->lock);
+		pthread_cond_wait(&c->moved, &c->lock);
+	c->looking--;
 	found = sessions_find(c->sessions, key, at.packet, master);
 	pthread_mutex_unlock(&c->lock);
 	return found;
@@ -74,7 +94,7 @@ static void *lane_main(void *ctx)
 		struct read_batch *b;
 
 		while (!c->stop && l->done == c->submitted)
-			pthread_cond_wait(&c->changed, &c->lock);
+			pthread_cond_wait(&c->came, &c->lock);
 		if (c->stop)
 			break;
 		b = &l->ring[l->done % CREW_RING];
@@ -83,7 +103,9 @@ static void *lane_main(void *ctx)
 		pthread_mutex_lock(&c->lock);
 		l->reached = b->last_packet + 1;
 		l->done++;
-		pthread_cond_broadcast(&c->changed);
+		tell_reached(c);
+		if (c->awaited && all_done(c, c->awaited))
+			pthread_cond_signal(&c->worked);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return NULL;
@@ -112,7 +134,9 @@ int crew_new(const struct crew_work *work, struct crew **out, struct err *e)
 		return FAIL(e, NOMEM, "the lanes of a capture");
 	c->work = work;
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->changed, NULL);
+	pthread_cond_init(&c->came, NULL);
+	pthread_cond_init(&c->worked, NULL);
+	pthread_cond_init(&c->moved, NULL);
 	for (size_t i = 0; i < work->count; i++) {
 		struct lane_thread *l = &c->lane[i];
 
@@ -136,7 +160,8 @@ void crew_free(struct crew *c)
 		return;
 	pthread_mutex_lock(&c->lock);
 	c->stop = true;
-	pthread_cond_broadcast(&c->changed);
+	pthread_cond_broadcast(&c->came);
+	pthread_cond_broadcast(&c->moved);
 	pthread_mutex_unlock(&c->lock);
 	for (size_t i = 0; i < c->work->count; i++) {
 		if (c->lane[i].running)
@@ -145,7 +170,9 @@ void crew_free(struct crew *c)
 			read_batch_fini(&c->lane[i].ring[k]);
 	}
 	sessions_free(c->sessions);
-	pthread_cond_destroy(&c->changed);
+	pthread_cond_destroy(&c->came);
+	pthread_cond_destroy(&c->worked);
+	pthread_cond_destroy(&c->moved);
 	pthread_mutex_destroy(&c->lock);
 	mem_free(c);
 }
@@ -160,31 +187,30 @@ struct tap_sessions *crew_sessions(struct crew *c, size_t lane)
 	return &c->lane[lane].sessions;
 }
 
-static bool all_done(const struct crew *c, uint64_t batch)
-{
-	for (size_t i = 0; i < c->work->count; i++)
-		if (c->lane[i].done <= batch)
-			return false;
-	return true;
-}
-
-/* Waits for the oldest batches and hands them on. */
-static int give_oldest(struct crew *c, struct err *e)
+/* Hands the oldest batches on until so many were, once all of them are done. */
+static int give(struct crew *c, uint64_t count, struct err *e)
 {
 	struct read_batch *batches[CREW_LANES_MAX];
-	int failed;
 
 	pthread_mutex_lock(&c->lock);
-	while (!all_done(c, c->given))
-		pthread_cond_wait(&c->changed, &c->lock);
+	c->awaited = count;
+	while (!all_done(c, count))
+		pthread_cond_wait(&c->worked, &c->lock);
+	c->awaited = 0;
 	pthread_mutex_unlock(&c->lock);
-	for (size_t i = 0; i < c->work->count; i++)
-		batches[i] = &c->lane[i].ring[c->given % CREW_RING];
-	failed = c->work->done(c->work->ctx, batches, c->work->count, e);
-	for (size_t i = 0; i < c->work->count; i++)
-		read_batch_clear(batches[i]);
-	c->given++;
-	return failed;
+	while (c->given < count) {
+		int failed;
+
+		for (size_t i = 0; i < c->work->count; i++)
+			batches[i] = &c->lane[i].ring[c->given % CREW_RING];
+		failed = c->work->done(c->work->ctx, batches, c->work->count, e);
+		for (size_t i = 0; i < c->work->count; i++)
+			read_batch_clear(batches[i]);
+		c->given++;
+		if (failed < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int crew_submit(struct crew *c, uint64_t packet, struct err *e)
@@ -193,24 +219,24 @@ int crew_submit(struct crew *c, uint64_t packet, struct err *e)
 	for (size_t i = 0; i < c->work->count; i++)
 		crew_batch(c, i)->last_packet = packet;
 	c->submitted++;
-	pthread_cond_broadcast(&c->changed);
+	pthread_cond_broadcast(&c->came);
 	pthread_mutex_unlock(&c->lock);
 	if (c->work->count == 1) {
 		c->work->run(c->work->lanes[0], &c->lane[0].ring[(c->submitted - 1) % CREW_RING]);
 		c->lane[0].done++;
-		return give_oldest(c, e);
+		return give(c, c->submitted, e);
 	}
-	/* The next one to be filled must be empty. */
-	while (c->submitted - c->given >= CREW_RING)
-		if (give_oldest(c, e) < 0)
-			return -1;
-	return 0;
+	/* The next one to be filled must be empty. Half of them are waited for at once: so often does
+	 * nobody have to be woken. */
+	if (c->submitted - c->given < CREW_RING)
+		return 0;
+	return give(c, c->submitted - CREW_RING / 2, e);
 }
 
 int crew_drain(struct crew *c, struct err *e)
 {
 	while (c->given < c->submitted)
-		if (give_oldest(c, e) < 0)
+		if (give(c, c->given + 1, e) < 0)
 			return -1;
 	return 0;
 }

@@ -8,7 +8,7 @@
 #include "tap/context.h"
 
 #define CREW_LANES_MAX 8
-#define CREW_RING 6 /* batches of a lane that are under way */
+#define CREW_RING 8 /* batches of a lane that are under way */
 
 /* What a lane does with a batch: fills in its output. Runs in the lane's thread. */
 struct crew_work {
