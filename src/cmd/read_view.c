@@ -28,6 +28,8 @@ struct read_view {
 	struct json_options json;
 	struct expr *filter;
 	struct read_view_counts counts;
+	uint64_t ended; /* the flow that ended last, and whether it is shown */
+	bool ended_shown;
 	bool failed;
 	struct err e;
 };
@@ -85,6 +87,8 @@ static void on_flow(void *ctx, const struct flow_info *f)
 	struct err e = { 0 };
 	bool show = shown(v, f, NULL, NULL);
 
+	v->ended = f->flow;
+	v->ended_shown = show;
 	if (asked_for(v, f))
 		count(v, f);
 	if (v->group)
@@ -191,7 +195,10 @@ static bool ladder_wanted(void *ctx, uint64_t flow)
 	struct read_view *v = ctx;
 	const struct flow_info *f = tracker_find(v->tracker, flow);
 
-	return f && shown(v, f, NULL, NULL);
+	/* It is asked for the last time when the tracker knows it no more. */
+	if (!f)
+		return v->ended == flow && v->ended_shown;
+	return shown(v, f, NULL, NULL);
 }
 
 static int add_ladder(struct read_view *v, struct event_bus *bus, struct err *e)
@@ -251,9 +258,6 @@ static int view_init(struct read_view *v, struct event_bus *bus, struct err *e)
 		(struct json_options){ .mask = o->redact, .headers = o->verbose, .body = o->body };
 	if (o->filter && expr_new(bytes_str(o->filter), &v->filter, NULL, e) < 0)
 		return -1;
-	/* It asks the tracker about flows that end: it must hear of the end first. */
-	if (o->show == READ_SHOW_HANDSHAKES && add_ladder(v, bus, e) < 0)
-		return -1;
 	if (o->show == READ_SHOW_FOLLOW && add_follow(v, bus, e) < 0)
 		return -1;
 	if (o->show == READ_SHOW_GROUPS && o->form != READ_JSON && add_group(v, e) < 0)
@@ -264,7 +268,10 @@ static int view_init(struct read_view *v, struct event_bus *bus, struct err *e)
 	if (o->objects && (read_objects_new(o->objects, o->flow, &v->objects, e) < 0 ||
 			   event_bus_add(bus, read_objects_sink(v->objects), e) < 0))
 		return -1;
-	return add_tracker(v, bus, e);
+	if (add_tracker(v, bus, e) < 0)
+		return -1;
+	/* It asks what the tracker knows. */
+	return o->show == READ_SHOW_HANDSHAKES ? add_ladder(v, bus, e) : 0;
 }
 
 int read_view_new(const struct read_options *o, struct event_bus *bus, struct buf *out,

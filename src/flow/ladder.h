@@ -2,7 +2,8 @@
  * an arrow between client and server, what it carries, and which step it answers or follows. As text
  * a flow is written when it ends; as JSON each step at once.
  *
- * A consumer of events: it comes before the tracker on the bus when wanted asks the tracker. */
+ * A consumer of events: it comes behind the tracker on the bus when wanted asks the tracker, and is
+ * asked about a flow for the last time when that has ended. */
 #ifndef FLOW_LADDER_H
 #define FLOW_LADDER_H
 
