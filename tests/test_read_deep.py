@@ -123,6 +123,18 @@ def test_many_gaps(python, tmp_path, name):
         assert missing and len(whole) - len(got) <= missing * 2 * PIECE, (side, missing, len(whole) - len(got))
 
 
+@pytest.mark.parametrize('name', OLDER)
+def test_change_cipher_spec_is_missing(python, tmp_path, name):
+    """With the rest of a side's handshake. Where keys count on from the first record, they are found all the same."""
+    packets = packets_of(python, name)
+    for side in BOTH:
+        change = bytes([20, 3, {V.TLSv1: 1, V.TLSv1_1: 2, V.TLSv1_2: 3}[OLDER[name][0]], 0, 1, 1])
+        [gone] = [i for i in vary.of(packets, python.port, side == 'server') if change in packets[i].payload]
+        path = vary.save(tmp_path / 'c.pcap', vary.without(packets, gone))
+        for each in BOTH:
+            assert reading.said(path, each, keylog=python.keylog) == getattr(python.talks[name], each), (side, each, dark(path, keylog=python.keylog))
+
+
 def test_a_gap_in_the_certificate(openssl, tmp_path):
     """Of the server's handshake some is missing: its data is read all the same."""
     for suite in SUITES_13:

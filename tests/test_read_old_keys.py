@@ -8,7 +8,7 @@ import pytest
 
 from harness import reading, vary
 from harness.reading import read
-from harness.scene import NO_EMS, NO_ETM, Listener, Scene, contexts, dark, write_log
+from harness.scene import NO_EMS, NO_ETM, Dialogue, Listener, OpensslServer, Scene, contexts, dark, write_log
 
 V = ssl.TLSVersion
 STEPS = [('client', b'client ' * 100), ('server', b'server ' * 3000), ('client', b'bye')]
@@ -39,6 +39,11 @@ def scene(certs, tmp_path_factory):
             both = contexts(certs, version, cipher, options | ssl.OP_NO_TICKET)
             session = listener.talk(name, *both, STEPS)
             listener.talk(name + ', resumed', *both, STEPS, session)
+        server, client = contexts(certs, V.TLSv1_2, 'AES128-GCM-SHA256', ssl.OP_NO_TICKET)
+        server.load_verify_locations(certs.root.cert)
+        server.verify_mode = ssl.CERT_OPTIONAL
+        client.load_cert_chain(certs.wrong_purpose().chain, certs.wrong_purpose().key)  # which is a client's
+        listener.talk('client certificate', server, client, STEPS)
         listener.talk('ephemeral', *contexts(certs, V.TLSv1_2, 'ECDHE-RSA-AES128-GCM-SHA256'), STEPS)
     return scene
 
@@ -96,7 +101,7 @@ def nothing(tmp_path):
 
 
 def firsts(scene):
-    return [name for name in scene.talks if name in ROWS]
+    return [name for name in scene.talks if name in ROWS or name == 'client certificate']
 
 
 def test_an_rsa_key_opens_what_was_exchanged_with_it(scene, rsa_key, tmp_path):
@@ -108,6 +113,15 @@ def test_an_rsa_key_opens_what_was_exchanged_with_it(scene, rsa_key, tmp_path):
     stays = dark(scene.capture, '--rsa-key', rsa_key, keylog=none)
     assert set(stays) == {str(scene.talks['ephemeral'].flow)} and 'no secret' in stays.popitem()[1]
     assert read(scene.capture, '--rsa-key', rsa_key, keylog=none).status == 3
+
+
+def test_an_rsa_key_opens_what_is_renegotiated(certs, rsa_key, tmp_path):
+    """The extended master secret is made of messages that were encrypted themselves."""
+    with Scene(tmp_path) as scene, OpensslServer(scene, certs.good('rsa2048'), '-tls1_2', '-client_renegotiation', '-cipher', 'AES128-SHA256') as server:
+        with Dialogue(scene, server, 'again', '-tls1_2', '-cipher', 'AES128-SHA256', '-no_ticket') as d:
+            for _ in range(3):
+                d.both_say().client_does('R', 'RENEGOTIATING').both_say()
+    scene.check('again', '--rsa-key', rsa_key, keylog=nothing(tmp_path))
 
 
 def test_several_rsa_keys_of_which_one_fits(scene, rsa_key, certs, tmp_path):

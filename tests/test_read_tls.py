@@ -142,6 +142,8 @@ def features(certs, tmp_path_factory):
     with scene, OpensslServer(scene, certs.good(), '-groups', 'P-384', '-record_padding', '512', '-num_tickets', '5') as server:
         with Dialogue(scene, server, 'retry', '-groups', 'X25519:P-384', '-record_padding', '1000') as d:
             d.both_say().both_say(2000)
+        with Dialogue(scene, server, 'small records', '-groups', 'P-384', '-maxfraglen', '512') as d:
+            d.both_say(3000)
         server.stop()
         with OpensslServer(scene, certs.good(), '-groups', 'P-384', '-num_tickets', '5', '-no_middlebox', name='without') as without:
             with Dialogue(scene, without, 'no middlebox', '-groups', 'P-384', '-no_middlebox') as d:
@@ -167,6 +169,11 @@ def test_padding_is_taken_off(features):
     talk = features.talks['retry']
     c = features.check('retry')
     assert c['bytes'] == {'up': len(talk.client), 'down': len(talk.server)}
+
+
+def test_small_records(features):
+    """Handshake messages go over several, too."""
+    features.check('small records')
 
 
 def test_compatibility_change_cipher_spec_and_without(features):
