@@ -111,6 +111,7 @@ EXPR_GET(expr_get_response_header);
 EXPR_GET(expr_get_cut);
 EXPR_GET(expr_get_grpc_status);
 EXPR_GET(expr_get_first_byte);
+EXPR_GET(expr_get_http2_stream);
 EXPR_GET(expr_get_message);
 EXPR_GET(expr_get_direction);
 

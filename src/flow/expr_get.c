@@ -53,6 +53,15 @@ EXPR_GET(expr_get_first_byte)
 	return true;
 }
 
+EXPR_GET(expr_get_http2_stream)
+{
+	(void)arg;
+	if (i || !s->exchange || s->exchange->version_major != 2)
+		return false;
+	v->n = (int64_t)s->exchange->stream;
+	return true;
+}
+
 EXPR_GET(expr_get_way)
 {
 	(void)arg;
@@ -80,7 +89,8 @@ EXPR_GET(expr_get_proto)
 EXPR_GET(expr_get_state)
 {
 	(void)arg;
-	return word(i, flow_state_text(s->flow), v);
+	/* Of what goes over it still nobody knows. */
+	return s->flow->ended && word(i, flow_state_text(s->flow), v);
 }
 
 EXPR_GET(expr_get_sight)

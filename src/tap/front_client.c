@@ -59,8 +59,11 @@ bool front_from_client(const struct packet_segment *s)
 	default:
 		break;
 	}
-	if (src != dst)
+	if (src != dst && (!s->udp || src < 2 || dst < 2))
 		return src > dst;
+	/* Who speaks first asks, as a rule. */
+	if (s->udp)
+		return true;
 	/* Linux gives even ports to who connects, and odd ones to who listens on any. */
 	if (src == 3 && (s->src.port ^ s->dst.port) & 1)
 		return !(s->src.port & 1);
