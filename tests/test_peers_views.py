@@ -1,7 +1,6 @@
 """What is written down of real exchanges: HAR files that other programs open, JSON lines that keep to their schema, and
 bodies with their content codings undone."""
 import base64
-import datetime
 import gzip
 import json
 import os
@@ -13,7 +12,7 @@ import zlib
 
 import pytest
 
-from harness import chromium, client, oriel, peers, raw
+from harness import chromium, client, har as hars, oriel, peers, raw
 from harness.process import wait_until
 
 NAME = 'www.oriel.test'
@@ -143,36 +142,8 @@ def test_every_line_keeps_to_the_schema(run_oriel, start, certs, coder, observe)
 # ---- HAR
 
 
-def check_har(har):
-    """HAR 1.2 as its specification has it: what must be there, and of what kind."""
-    number, text = (int, float), str
-    entry = {'startedDateTime': text, 'time': number, 'request': dict, 'response': dict, 'cache': dict, 'timings': dict}
-    request = {'method': text, 'url': text, 'httpVersion': text, 'cookies': list, 'headers': list, 'queryString': list, 'headersSize': int, 'bodySize': int}
-    response = {'status': int, 'statusText': text, 'httpVersion': text, 'cookies': list, 'headers': list, 'content': dict, 'redirectURL': text,
-                'headersSize': int, 'bodySize': int}
-    log = har['log']
-    assert log['version'] == '1.2' and log['creator']['name'] == 'oriel' and isinstance(log['creator']['version'], str)
-    for one in log['entries']:
-        for part, wanted in ((one, entry), (one['request'], request), (one['response'], response)):
-            for key, kind in wanted.items():
-                assert isinstance(part[key], kind), (key, part)
-        datetime.datetime.fromisoformat(one['startedDateTime'].replace('Z', '+00:00'))
-        assert isinstance(one['response']['content']['size'], int) and isinstance(one['response']['content']['mimeType'], str)
-        timings = one['timings']
-        assert all(timings[k] >= 0 for k in ('send', 'wait', 'receive')), timings
-        assert one['time'] == pytest.approx(sum(v for k, v in timings.items() if v > 0 and k != 'ssl'), abs=0.1)
-        for pair in one['request']['headers'] + one['response']['headers'] + one['request']['queryString'] + one['request']['cookies']:
-            assert isinstance(pair['name'], str) and isinstance(pair['value'], str)
-    return log['entries']
-
-
 def headers(message):
     return {h['name'].lower(): h['value'] for h in message['headers']}
-
-
-def content(entry):
-    body = entry['response']['content']
-    return base64.b64decode(body['text']) if body.get('encoding') == 'base64' else body.get('text', '').encode()
 
 
 @pytest.fixture
@@ -190,9 +161,9 @@ def har(run_oriel, start, certs, coder, tmp_path):
     ask(o, http2.port, '/over-http2', '--http2').ok()
     o.wait_event(type='exchange', count=8)
     # It is whole at every moment, not only after the end.
-    running = check_har(json.loads(path.read_text(encoding='utf-8')))
+    running = hars.check(json.loads(path.read_text(encoding='utf-8')))
     o.stop()
-    entries = check_har(json.loads(path.read_text(encoding='utf-8')))
+    entries = hars.check(json.loads(path.read_text(encoding='utf-8')))
     assert len(running) == len(entries) == 8
     return {urllib.parse.urlsplit(e['request']['url']).path: e for e in entries}, path
 
@@ -202,20 +173,20 @@ def test_har_entries_equal_what_was_sent(har):
     assert set(entries) == {'/gzip/text', '/br/text', '/identity/text', '/gzip/binary', '/moved', '/posted-text', '/posted-binary', '/over-http2'}
     for coding in ('gzip', 'br', 'identity'):
         entry = entries[f'/{coding}/text']
-        assert content(entry) == TEXT.encode()
+        assert hars.content(entry) == TEXT.encode()
         assert entry['response']['content']['size'] == len(TEXT.encode())
         assert entry['response']['bodySize'] == len(CODINGS[coding](TEXT.encode()))
         assert entry['response']['content']['mimeType'] == 'text/plain; charset=utf-8'
         assert entry['request']['queryString'] == [{'name': 'a', 'value': '1'}, {'name': 'b', 'value': '%C3%BC'}, {'name': 'a', 'value': '2'}]
         assert [(c['name'], c['value']) for c in entry['request']['cookies']] == [('c1', 'v1'), ('c2', 'v2')]
         assert headers(entry['request'])['x-own'] == '"quoted" ü'
-    assert content(entries['/gzip/binary']) == BINARY
+    assert hars.content(entries['/gzip/binary']) == BINARY
     moved = entries['/moved']['response']
     assert (moved['status'], moved['redirectURL']) == (302, '/identity/text')
     assert [(c['name'], c['value'], c.get('httpOnly'), c.get('secure')) for c in moved['cookies']] == [('a', '1', True, True)]
     posted = entries['/posted-text']
     assert (posted['request']['method'], posted['request']['postData']['text'], posted['request']['bodySize']) == ('POST', 'a=1&b=2', 7)
-    assert posted['response']['status'] == 201 and content(posted) == b'a=1&b=2'
+    assert posted['response']['status'] == 201 and hars.content(posted) == b'a=1&b=2'
     assert (entries['/over-http2']['request']['httpVersion'].upper(), entries['/over-http2']['response']['status']) in (('HTTP/2', 404), ('H2', 404), ('HTTP/2.0', 404))
 
 
