@@ -98,6 +98,14 @@ static uint64_t next_packet(const struct side *side)
 	return LIST_OWNER(side->held.next, struct held, node)->at.packet;
 }
 
+bool held_before(const struct session *s, enum flow_dir dir)
+{
+	const struct side *other = &s->sides[dir_other(dir)];
+
+	return (other->buffer_waits || !list_empty(&other->held)) &&
+	       next_packet(other) < s->sides[dir].at.packet;
+}
+
 /* The direction whose turn it is; false: none. */
 static bool next_side(const struct session *s, enum flow_dir *dir)
 {

@@ -198,6 +198,8 @@ static inline bool held_must(const struct side *side)
 	return side->waits || side->buffer_waits || !list_empty(&side->held);
 }
 /* Tries again what waits, as long as something moves, in the order of the capture. */
+/* Whether something of the other direction waits that came before what is read of dir. */
+bool held_before(const struct session *s, enum flow_dir dir);
 void held_run(struct session *s);
 void held_fini(struct session *s, struct side *side);
 

@@ -205,6 +205,11 @@ static void wake(struct session *s, enum flow_dir dir)
 	s->moved = true;
 }
 
+static void wait(struct side *side)
+{
+	side->waits = side->buffer_waits = true;
+}
+
 /* The record at seek.from is opened: everything before it is lost, and what follows is read. */
 static void found(struct session *s, enum flow_dir dir, const struct seq_trial *t)
 {
@@ -225,10 +230,17 @@ static void found(struct session *s, enum flow_dir dir, const struct seq_trial *
 			 "%llu bytes of the %s are lost; decryption goes on with record %llu",
 			 (unsigned long long)lost, session_who(s, dir), (unsigned long long)t->seq);
 	tell_above_gap(s, dir, lost, side->at);
-	session_opened(s, dir, t->opened, side->at);
-	buf_take(&side->buffer, skip);
 	if (any)
 		wake(s, dir_other(dir));
+	if (any && held_before(s, dir)) {
+		/* That can be found now, too, and has its turn first: this record is opened again. */
+		side->seq = t->seq;
+		buf_take(&side->buffer, skip - t->record->raw.n);
+		wait(side);
+		return;
+	}
+	session_opened(s, dir, t->opened, side->at);
+	buf_take(&side->buffer, skip);
 }
 
 /* Most programs count in the nonces that TLS 1.2 sends along: how far from the last one? */
@@ -469,11 +481,6 @@ static bool must_wait(const struct session *s, enum flow_dir dir)
 		return false;
 	return other->state == SIDE_START ||
 	       (other->state == SIDE_SEEK && !other->waits && !other->seek.fresh_only);
-}
-
-static void wait(struct side *side)
-{
-	side->waits = side->buffer_waits = true;
 }
 
 /* No key opens the record at seek.from. False: it is looked at again later. */
