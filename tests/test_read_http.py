@@ -80,11 +80,14 @@ def test_heads_bodies_and_trailers_for_people(gallery):
     assert '61 6e 79 74 68 69 6e 67  00 67 6f 65 73' in text and 'anything.goes' in text
 
 
-def test_a_capture_that_begins_between_two_exchanges(gallery, tmp_path):
-    """With the answer to a request that was not captured: the next one has its own."""
+@pytest.mark.parametrize('with_answer', [True, False])
+def test_a_capture_that_begins_between_two_exchanges(gallery, tmp_path, with_answer):
+    """With the answer to a request that was not captured, or with a request: each has its own answer."""
     packets = gallery.packets('codings')
-    down = [i for i in vary.of(packets, gallery.ports['coder']) if len(packets[i].payload) < 350]
-    path = vary.save(tmp_path / 'c.pcap', packets[down[3]:])
+    port = gallery.ports['coder']
+    answer = [i for i in vary.of(packets, port) if len(packets[i].payload) < 350][3]
+    begin = answer if with_answer else next(i for i in vary.of(packets, port, from_server=False) if i > answer)
+    path = vary.save(tmp_path / 'c.pcap', packets[begin:])
     got = reading.read(path, '--json', '--body', keylog=gallery.keylog)
     found = {said(x)[1]: x for x in got.exchanges()}
     assert len(found) >= 6 and '/identity/binary' in found
