@@ -15,6 +15,12 @@ enum { SLOTS_FIRST = 64, LABEL_MAX = 64 };
 struct entry {
 	struct keylog_secret secret; /* first: keylog_table_walk goes from one to the other */
 	struct entry *after;	     /* in the order of all lines */
+	struct entry *before;	     /* the one of this label that came before */
+};
+
+struct of_label {
+	struct entry *newest;
+	size_t count;
 };
 
 /* All that is known of one key. */
@@ -41,6 +47,7 @@ struct keylog_table {
 	struct index groups;  /* of struct group, by key */
 	struct index entries; /* of struct entry, by label, key and secret */
 	struct entry *first, *last;
+	struct of_label labels[KEYLOG_LABEL_COUNT];
 	struct buf begun; /* of a line that is not complete */
 	bool begun_any;
 	struct keylog_line line;
@@ -243,6 +250,11 @@ static struct entry *new_entry(struct keylog_table *t, const struct keylog_line 
 
 static void link_entry(struct keylog_table *t, struct group *group, struct entry *entry)
 {
+	struct of_label *label = &t->labels[entry->secret.label];
+
+	entry->before = label->newest;
+	label->newest = entry;
+	label->count++;
 	if (group->first)
 		group->last->next = &entry->secret;
 	else
@@ -404,6 +416,22 @@ const struct keylog_secret *keylog_table_walk(const struct keylog_table *t,
 	if (after)
 		entry = ((const struct entry *)(const void *)after)->after;
 	return entry ? &entry->secret : NULL;
+}
+
+const struct keylog_secret *keylog_table_newest(const struct keylog_table *t,
+						enum keylog_label label,
+						const struct keylog_secret *before)
+{
+	const struct entry *entry = t->labels[label].newest;
+
+	if (before)
+		entry = ((const struct entry *)(const void *)before)->before;
+	return entry ? &entry->secret : NULL;
+}
+
+size_t keylog_table_count(const struct keylog_table *t, enum keylog_label label)
+{
+	return t->labels[label].count;
 }
 
 void keylog_table_stats(const struct keylog_table *t, struct keylog_stats *out)

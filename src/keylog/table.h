@@ -39,6 +39,11 @@ const struct keylog_secret *keylog_table_find(const struct keylog_table *t, stru
 /* All secrets, in the order of their lines: NULL gives the first. */
 const struct keylog_secret *keylog_table_walk(const struct keylog_table *t,
 					      const struct keylog_secret *after);
+/* The secrets of one label, the last one first: NULL gives that. */
+const struct keylog_secret *keylog_table_newest(const struct keylog_table *t,
+						enum keylog_label label,
+						const struct keylog_secret *before);
+size_t keylog_table_count(const struct keylog_table *t, enum keylog_label label);
 
 struct keylog_stats {
 	uint64_t lines;	    /* all but comments and empty ones */

@@ -129,6 +129,29 @@ static void walks_over_all_in_the_order_of_the_lines(void **state)
 	keylog_table_free(t);
 }
 
+static void the_newest_of_a_label_come_first(void **state)
+{
+	static const uint64_t lines[] = { 4, 3, 1 };
+	struct keylog_table *t = table("CLIENT_TRAFFIC_SECRET_0 " A " " S1 "\n"
+				       "EXPORTER_SECRET " A " " S1 "\n"
+				       "CLIENT_TRAFFIC_SECRET_0 " B " " S1 "\n"
+				       "CLIENT_TRAFFIC_SECRET_1 " B " " S1 "\n");
+	const struct keylog_secret *s = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		s = keylog_table_newest(t, KEYLOG_CLIENT_TRAFFIC_SECRET, s);
+		assert_non_null(s);
+		assert_int_equal(s->line, lines[i]);
+	}
+	assert_null(keylog_table_newest(t, KEYLOG_CLIENT_TRAFFIC_SECRET, s));
+	assert_null(keylog_table_newest(t, KEYLOG_SERVER_TRAFFIC_SECRET, NULL));
+	assert_int_equal(keylog_table_count(t, KEYLOG_CLIENT_TRAFFIC_SECRET), 3);
+	assert_int_equal(keylog_table_count(t, KEYLOG_EXPORTER_SECRET), 1);
+	assert_int_equal(keylog_table_count(t, KEYLOG_RSA), 0);
+	keylog_table_free(t);
+}
+
 static void an_empty_table_has_nothing(void **state)
 {
 	struct keylog_table *t = table("");
@@ -457,6 +480,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_secrets_by_their_key_in_the_order_of_the_lines),
 		cmocka_unit_test(walks_over_all_in_the_order_of_the_lines),
+		cmocka_unit_test(the_newest_of_a_label_come_first),
 		cmocka_unit_test(an_empty_table_has_nothing),
 		cmocka_unit_test(keeps_lines_that_contradict_each_other),
 		cmocka_unit_test(case_makes_no_difference),

@@ -47,28 +47,28 @@ const struct keylog_secret *session_secret(const struct session *s, enum keylog_
 	return k;
 }
 
-/* Adds those of a table to a ring of size max; how many there were so far is *seen. */
+/* Those of a table, as long as there is room; how many there are besides is counted. */
 static void look(const struct keylog_table *t, enum keylog_label label, struct newest_secrets *out)
 {
 	const struct keylog_secret *k = NULL;
 
 	if (!t)
 		return;
-	while ((k = keylog_table_walk(t, k))) {
-		if (k->label == label && k->key_n == SESSION_RANDOM)
-			out->ring[out->seen++ % ARRAY_LEN(out->ring)] = k;
+	out->seen += keylog_table_count(t, label);
+	while (out->count < ARRAY_LEN(out->ring) && (k = keylog_table_newest(t, label, k))) {
+		if (k->key_n == SESSION_RANDOM)
+			out->ring[out->count++] = k;
 	}
 }
 
 void session_newest(const struct session *s, enum keylog_label label, struct newest_secrets *out)
 {
-	out->seen = 0;
-	look(s->flow->shared->known, label, out);
+	out->seen = out->count = 0;
 	look(s->flow->shared->late, label, out);
-	out->count = out->seen < ARRAY_LEN(out->ring) ? out->seen : ARRAY_LEN(out->ring);
+	look(s->flow->shared->known, label, out);
 }
 
 const struct keylog_secret *newest_get(const struct newest_secrets *n, size_t i)
 {
-	return n->ring[(n->seen - 1 - i) % ARRAY_LEN(n->ring)];
+	return n->ring[i];
 }
