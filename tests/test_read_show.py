@@ -229,6 +229,7 @@ def crowd(certs, tmp_path_factory):
     return folder / 'c.pcap', folder / 'keys'
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize('form', [[], ['-v', '--body'], ['--group'], ['--json'], ['--handshakes'], ['--why'],
                                   ['-Y', 'http.path matches "[02468]$" or udp']], ids=' '.join)
 def test_the_output_is_the_same_with_one_thread_and_with_two(crowd, form):

@@ -299,6 +299,7 @@ def test_several_key_logs(talk, tmp_path):
     assert said(talk.capture, 'server', keylog=[tmp_path / 'k0', tmp_path / 'k1']) == talk.server
 
 
+@pytest.mark.threads
 def test_one_thread_and_two_say_the_same(talk, packets, tmp_path):
     many = [p for n in range(7) for p in vary.renumbered(packets, talk.port, 1000 * n, 2000 * n)]
     path = vary.save(tmp_path / 'c.pcap', many)
