@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from harness import gallery as g
 from harness import reading, vary
 from harness.gallery import BIG, BINARY, CODINGS, LINES, NAME, PAGE, POSTED, TEXT, UPGRADED, WORDS
 
@@ -33,7 +32,8 @@ def said(exchange):
 
 @pytest.mark.parametrize('name, version', [('http/1.1', 'TLS 1.3'), ('http/1.1, TLS 1.2', 'TLS 1.2'), ('plain', None)])
 def test_http_1_of_curl_and_nginx(gallery, name, version):
-    paths = {'http/1.1': [('/plain.txt', 200), ('/big.bin', 200)], 'http/1.1, TLS 1.2': [('/plain.txt?q=1', 200), ('/none', 404)], 'plain': [('/page.html', 200)]}
+    paths = {'http/1.1': [('/plain.txt', 200), ('/big.bin', 200)], 'http/1.1, TLS 1.2': [('/plain.txt?q=1', 200), ('/none', 404)],
+             'plain': [('/page.html', 200)]}
     exchanges = gallery.exchanges(name, '-v')
     assert [said(x) for x in exchanges] == [('GET', path, status) for path, status in paths[name]]
     for x in exchanges:

@@ -11,7 +11,6 @@ import ssl
 import struct
 import subprocess
 import sys
-import threading
 import zlib
 
 from . import client, peers, programs, reading, vary
@@ -228,7 +227,8 @@ class Gallery:
             with open(os.path.join(self.file('www'), name), 'wb') as f:
                 f.write(content)
         behind = free_port()
-        nghttpd = Process(['nghttpd', '--no-tls', '-d', self.file('www'), '-p/index.html=/style.css', '--trailer=x-after: all', behind], self.file('nghttpd.log'))
+        argv = ['nghttpd', '--no-tls', '-d', self.file('www'), '-p/index.html=/style.css', '--trailer=x-after: all', behind]
+        nghttpd = Process(argv, self.file('nghttpd.log'))
         self._until.enter_context(nghttpd).wait_listening(behind)
         self.nghttps = self.tunnel('nghttpd', behind)
         go = Process([programs.go_binary(), 'serve', f'127.0.0.1:{self.ports["go"]}', self.local.chain, self.local.key], self.file('go.log'), env=env)
