@@ -9,7 +9,7 @@ import subprocess
 import threading
 import warnings
 
-from . import vary
+from . import reading, vary
 from .capture import Capture
 from .pki import openssl
 from .ports import free_port
@@ -38,6 +38,7 @@ class Scene:
         self.talks = {}
         self.expression = expression or f'tcp port {self.port}'
         self._until = contextlib.ExitStack()
+        self._read = {}
 
     def __enter__(self):
         self._until.enter_context(Capture(self.capture, self.expression))
@@ -56,20 +57,24 @@ class Scene:
 
     # ---- what is read of it
 
-    def said(self, name, side, *args, keylog=None, capture=None):
-        flow = self.talks[name].flow
-        return read(capture or self.capture, f'--follow={flow}', '--raw', f'--{side}', *args, keylog=keylog or self.keylog).out
+    def said(self, name, side, *args, keylog=None):
+        return reading.said(self.capture, side, *args, flow=self.talks[name].flow, keylog=keylog or self.keylog)
 
     def connection(self, name, *args, keylog=None):
-        return connection(self.capture, self.talks[name].flow, *args, keylog=keylog or self.keylog)
+        """Its event; one run of oriel read is for all of them."""
+        keylog = keylog or self.keylog
+        key = (*args, str(keylog), os.stat(keylog).st_mtime_ns)
+        if key not in self._read:
+            self._read[key] = {c['flow']: c for c in read(self.capture, '--json', *args, keylog=keylog).connections()}
+        return self._read[key][self.talks[name].flow]
 
-    def check(self, name, *args, keylog=None, capture=None):
+    def check(self, name, *args, keylog=None):
         """Both sides byte for byte, and the connection's line, which it returns."""
         talk, keylog = self.talks[name], keylog or self.keylog
         for side in ('client', 'server'):
-            got = self.said(name, side, *args, keylog=keylog, capture=capture)
+            got = self.said(name, side, *args, keylog=keylog)
             assert got == getattr(talk, side), (name, side, got[:400], read(self.capture, '--why', *args, keylog=keylog).text)
-        c = connection(capture or self.capture, talk.flow, *args, keylog=keylog)
+        c = self.connection(name, *args, keylog=keylog)
         assert c['decrypted'] is True, c
         return c
 
