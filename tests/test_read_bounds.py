@@ -1,7 +1,8 @@
 """oriel read on captures made to exhaust it: what it keeps is bounded by what is open, however much a capture begins and
-never ends, and time grows with the size of the file and no faster."""
+never ends, and time grows with the size of the file and no faster. And outputs that take nothing more."""
 import dataclasses
 import os
+import signal
 import struct
 import subprocess
 
@@ -344,13 +345,14 @@ def test_a_block_of_headers_that_never_ends(tmp_path, soaking):
     run(w.path).bounded()
 
 
-def test_streams_that_are_opened_and_never_closed(tmp_path, soaking):
+@pytest.mark.parametrize('how', ['--json', '--objects=objects', '--har=har', '--handshakes', '--group'])
+def test_streams_that_are_opened_and_never_closed(tmp_path, soaking, how):
     with Writer(tmp_path / 'c.pcap') as w:
         f = Flow(w, 1, 80).open()
         f.says(False, PREFACE)
         for n in range(soaking(5000, 300_000)):
             f.says(False, frame(1, 4, 2 * n + 1, b'\x82\x86\x84\x01\x01a' + b'\x40\x01n\x7f\x00' + b'v' * 127))
-    run(w.path).bounded()
+    run(w.path, how.replace('=', f'={tmp_path}/')).bounded()
 
 
 def test_requests_that_nobody_answers(tmp_path, soaking):
@@ -385,3 +387,35 @@ def test_what_is_shown_of_many_connections(tmp_path, soaking, how):
             exchanges(w, [Flow(w, 2 * n + 1, 80).open()], 10)
             f.segment(False, ACK)
     run(w.path, how).bounded(flows=2 * count, each=10)
+
+
+# ---- outputs that take nothing more
+
+
+@pytest.mark.parametrize('threads', [1, 2])
+@pytest.mark.parametrize('how, to, what', [
+    ('--har=/dev/full', os.devnull, 'the HAR file'),
+    ('--plain=/dev/full', os.devnull, 'the file of plaintext'),
+    ('--json', '/dev/full', 'standard output'),
+    ('--follow=1', '/dev/full', 'standard output'),
+    ('--handshakes', '/dev/full', 'standard output'),
+])
+def test_a_full_disk_is_one_sentence(tmp_path, how, to, what, threads):
+    with Writer(tmp_path / 'c.pcap') as w:
+        exchanges(w, [Flow(w, n, 80).open() for n in range(4)], 2000)
+    with open(to, 'wb') as out:
+        done = subprocess.run([oriel.BINARY, 'read', f'--threads={threads}', how, w.path], stdout=out, stderr=subprocess.PIPE,
+                              text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (1, f'oriel: {what}: No space left on device\n')
+
+
+@pytest.mark.parametrize('threads', [1, 2])
+def test_nobody_reads_on(tmp_path, threads):
+    """As with head: that is no fault, and it ends at once."""
+    with Writer(tmp_path / 'c.pcap') as w:
+        exchanges(w, [Flow(w, n, 80).open() for n in range(4)], 5000)
+    with subprocess.Popen([oriel.BINARY, 'read', f'--threads={threads}', '--json', w.path], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as child:
+        assert child.stdout.readline().startswith(b'{')
+        child.stdout.close()
+        assert child.stderr.read() == b'' and child.wait(60) in (0, -signal.SIGPIPE)

@@ -1,7 +1,9 @@
 """Much of it: large bodies, many connections one after another and at once, and nothing that is left behind. The
 release build is always tried with the numbers that are promised, others with them in ./dev soak only."""
 import concurrent.futures
+import glob
 import hashlib
+import os
 import resource
 import ssl
 import subprocess
@@ -10,7 +12,7 @@ import threading
 import pytest
 
 from harness import client, peers, process, raw
-from harness.oriel import BUILD
+from harness.oriel import BINARY, BUILD, ROOT
 
 MIB = 1 << 20
 CHUNK = 1 << 18
@@ -185,3 +187,16 @@ def test_a_kept_connection_with_many_requests(start, certs, run_oriel, soaking, 
                     length = int(line.split(b':')[1])
             assert f.read(length).startswith(f'agent={i} '.encode())
     assert oriel.wait_event(type='connection')['exchanges'] == count
+
+
+@pytest.mark.sanitized
+@pytest.mark.timeout(3600)
+def test_captures_that_were_mutated_do_no_harm(soaking):
+    """To the whole decrypt engine: no crash, no leak (the build with AddressSanitizer sees them), no hang."""
+    program = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(BINARY))), 'src', 'tap', 'mutate_tap')
+    if not os.path.exists(program):
+        pytest.skip('needs mutate_tap: ninja -C build/asan src/tap/mutate_tap')
+    count = soaking(3000, 1_000_000)
+    good = sorted(glob.glob(os.path.join(ROOT, 'fuzz', 'corpus', 'tap', '*')))
+    done = subprocess.run([program, str(count), '20261121', *good], capture_output=True, text=True, check=False, timeout=3500)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f'{count} mutations of {len(good)} inputs\n', '')
