@@ -636,6 +636,7 @@ def test_what_cannot_be_masked_is_refused(option, tmp_path):
 def test_colours_are_for_terminals(gallery, tmp_path):
     if not shutil.which('script'):
         pytest.skip('needs script')
+    # There they have a title, too.
     for view in (['-v'], ['--group'], ['--handshakes'], [f'--follow={gallery.flow["post"]}'], ['--why']):
         assert '\x1b' not in gallery.read(*view).text
         argv = [oriel.BINARY, 'read', '-k', gallery.keylog, *view, gallery.capture]
@@ -643,6 +644,7 @@ def test_colours_are_for_terminals(gallery, tmp_path):
             subprocess.run(['script', '-q', '-c', 'stty cols 200; exec ' + ' '.join(argv), str(tmp_path / 'typescript')], check=True, stdin=subprocess.DEVNULL,
                            stdout=subprocess.DEVNULL, timeout=60, env={**client.clean_environment(TERM='xterm'), **env})
             shown = (tmp_path / 'typescript').read_text(encoding='utf-8', errors='replace')
+            assert ('server name, cipher' in shown) is (view in (['-v'], ['--group']))
             assert ('\x1b[' in shown.split('\n', 1)[1].rsplit('\n', 2)[0]) is coloured, (view, env)
 
 

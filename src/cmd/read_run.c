@@ -11,6 +11,7 @@
 #include "cmd/read_merge.h"
 #include "crypt/cipher.h"
 #include "crypt/digest.h"
+#include "flow/capture_text.h"
 #include "proc/sandbox.h"
 
 #define FAULTS_SHOWN 10
@@ -198,6 +199,15 @@ static int read_all(struct run *r, struct err *e)
 	return read_merge_flush(&r->merge, e);
 }
 
+/* At a terminal somebody wants to know what the columns are. */
+static int put_title(const struct read_options *o, struct buf *out, struct err *e)
+{
+	struct text_options text = { .colour = o->colour };
+	bool columns = o->show == READ_SHOW_EVENTS || o->show == READ_SHOW_GROUPS;
+
+	return o->width && columns && o->form != READ_JSON ? capture_text_title(out, &text, e) : 0;
+}
+
 static int run_init(struct run *r, struct err *e)
 {
 	struct capture_input_options input = {
@@ -218,7 +228,9 @@ static int run_init(struct run *r, struct err *e)
 	if (capture_input_open(&input, &r->in, e) < 0 ||
 	    front_new(&(struct front_options){ 0 }, &r->front, e) < 0)
 		return -1;
-	return read_files_open(r->o, &r->files, e);
+	if (read_files_open(r->o, &r->files, e) < 0)
+		return -1;
+	return put_title(r->o, &r->merge.lines, e);
 }
 
 /* The crew comes first: lanes share its sessions, and its threads look at work only when there is
