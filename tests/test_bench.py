@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -144,6 +145,85 @@ def test_all_peers_of_debian_are_measured_in_the_same_run(namespaces_work):
     assert not complaints
     assert [name for _, name in results] == ['oriel', 'sslsplit', 'squid', 'mitmproxy', 'direct']
     assert all(r['count'] > 0 and r['failed'] == 0 for r in results.values())
+
+
+# ---- reading captures
+
+
+@pytest.fixture(scope='module')
+def readers(namespaces_work, tmp_path_factory):
+    """{(capture, tool): result} of one run of bench/read, and the folder of the captures it made."""
+    for command in ('nginx', 'curl', 'tcpdump', 'ip', 'openssl', 'tshark'):
+        if not shutil.which(command) and not os.path.exists(f'/usr/sbin/{command}'):
+            pytest.skip(f'needs {command}')
+    folder = tmp_path_factory.mktemp('readers')
+    done = subprocess.run([os.path.join(oriel.ROOT, 'bench', 'read'), '--quick', '--keep', folder], capture_output=True,
+                          text=True, check=False, timeout=250, env=client.clean_environment(ORIEL=oriel.BINARY))
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{')]
+    yield {(r['file'], r['tool']): r for r in results}, folder
+    shutil.rmtree(folder)
+
+
+CAPTURES = ('bulk13', 'bulk12', 'short13', 'short12')
+
+
+@pytest.mark.timeout(300)
+def test_readers_of_captures_are_measured_in_the_same_run(readers):
+    results, _ = readers
+    tools = {'oriel-1', 'oriel-2', 'tshark', 'tshark-ooo', *(['ssldump'] if shutil.which('ssldump') else [])}
+    assert set(results) == {(file, tool) for file in CAPTURES for tool in tools}
+    assert all(r['cpu_s'] > 0 and r['mb_per_s'] > 0 and not r['killed'] for r in results.values())
+    assert results['bulk13', 'tshark']['exchanges'] > 0 and results['short13', 'tshark']['exchanges'] > 0
+
+
+@pytest.mark.parametrize('threads', [1, 2])
+@pytest.mark.parametrize('file', ['bulk13', 'bulk12'])
+def test_bulk_is_read_whole_and_measured(readers, file, threads):
+    result = readers[0][file, f'oriel-{threads}']
+    assert result['exchanges'] == result['of'] == 4
+    assert result['bytes'] > 32 << 20
+
+
+@pytest.mark.parametrize('threads', [1, 2])
+@pytest.mark.parametrize('file', ['short13', 'short12'])
+def test_short_connections_are_read_all_and_measured(readers, file, threads):
+    result = readers[0][file, f'oriel-{threads}']
+    assert result['exchanges'] == result['of'] == 500
+
+
+def repeated(path, out, times):
+    """The capture again and again, each time from another client, a thousand seconds later."""
+    with open(path, 'rb') as f:
+        head, rest = f.read(24), bytearray(f.read())
+    with open(out, 'wb') as f:
+        f.write(head)
+        for n in range(times):
+            at = 0
+            while at < len(rest):
+                second, _, size, _ = struct.unpack_from('<IIII', rest, at)
+                struct.pack_into('<I', rest, at, second + (1000 if n else 0))
+                from_server = struct.unpack_from('>H', rest, at + 16 + 34)[0] == 9443
+                rest[at + 16 + (33 if from_server else 29)] = n + 1
+                at += 16 + size
+            f.write(rest)
+
+
+@pytest.mark.timeout(300)
+def test_memory_does_not_grow_with_the_capture(readers, tmp_path):
+    results, folder = readers
+    repeated(folder / 'bulk13.pcap', tmp_path / 'large.pcap', 10)
+    assert os.path.getsize(tmp_path / 'large.pcap') > 300 << 20
+    # A process's account begins with the memory of the one that started it: this one is small.
+    code = 'import os,sys; p=os.fork() or os.execv(sys.argv[1], sys.argv[1:]); _, s, u=os.wait4(p, 0); ' \
+        'print(s, u.ru_maxrss / 1024, file=sys.stderr)'
+    done = subprocess.run(['/usr/bin/python3', '-I', '-S', '-c', code, oriel.BINARY, 'read', '--threads=2', '--json', '-k',
+                           folder / 'bulk13.keys', tmp_path / 'large.pcap'], capture_output=True, text=True, check=True)
+    exchanges = [e for e in map(json.loads, done.stdout.splitlines()) if e['type'] == 'exchange']
+    assert len(exchanges) == 40 and {e['response']['bytes'] for e in exchanges} == {8 << 20}
+    status, mib = done.stderr.split()
+    assert status == '0' and float(mib) < 100
+    assert float(mib) < results['bulk13', 'oriel-2']['rss_mib'] + 8
 
 
 # ---- not beside anybody
