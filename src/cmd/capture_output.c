@@ -25,15 +25,7 @@ static int write_out(struct capture_output *o, struct bytes b, struct err *e)
 {
 	if (!o->standard_output)
 		return file_draft_write(&o->draft, b, e);
-	while (b.n) {
-		ssize_t n = write(STDOUT_FILENO, b.p, b.n);
-
-		if (n < 0 && errno != EINTR)
-			return FAIL_SYS(e, FILE, "standard output");
-		if (n > 0)
-			b = bytes_slice(b, (size_t)n, b.n);
-	}
-	return 0;
+	return file_put(STDOUT_FILENO, b) < 0 ? FAIL_SYS(e, FILE, "standard output") : 0;
 }
 
 static int write_all(struct capture_output *o, struct err *e)

@@ -8,6 +8,7 @@
 #include "base/wr.h"
 #include "cmd/read_objects.h"
 #include "cmd/read_plain.h"
+#include "proc/file.h"
 
 #define ENTRY_MAX ((size_t)64 << 20)
 
@@ -101,14 +102,5 @@ int read_files_plain(void *files, struct bytes packets, struct err *e)
 {
 	const struct read_files *f = files;
 
-	while (packets.n) {
-		ssize_t n = write(f->plain_fd, packets.p, packets.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return FAIL_SYS(e, FILE, "the file of plaintext");
-		packets = bytes_slice(packets, (size_t)n, packets.n);
-	}
-	return 0;
+	return file_put(f->plain_fd, packets) < 0 ? FAIL_SYS(e, FILE, "the file of plaintext") : 0;
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cmd/read_crew.h"
+#include "proc/file.h"
 
 #define LINES_KEPT 65536
 
@@ -36,18 +37,11 @@ static struct cursor *next_of(struct cursor *cursors, size_t count)
 
 static int write_out(struct bytes text, struct err *e)
 {
-	while (text.n) {
-		ssize_t n = write(STDOUT_FILENO, text.p, text.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EPIPE)
-			return FAIL(e, CLOSED, "nobody reads standard output any more");
-		if (n < 0)
-			return FAIL_SYS(e, FILE, "standard output");
-		text = bytes_slice(text, (size_t)n, text.n);
-	}
-	return 0;
+	if (file_put(STDOUT_FILENO, text) == 0)
+		return 0;
+	if (errno == EPIPE)
+		return FAIL(e, CLOSED, "nobody reads standard output any more");
+	return FAIL_SYS(e, FILE, "standard output");
 }
 
 int read_merge_flush(struct read_merge *m, struct err *e)

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "flow/table.h"
 #include "http/body.h"
+#include "proc/file.h"
 #include "proc/paths.h"
 
 #define NAME_MAX_SHOWN 80	       /* characters of the URL's */
@@ -125,16 +126,9 @@ static int write_all(struct object *m, struct bytes data, struct err *e)
 {
 	if (open_file(m, e) < 0)
 		return -1;
-	while (data.n) {
-		ssize_t n = write(m->fd, data.p, data.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return FAIL_SYS(e, FILE, "the object %s/%s", m->of->dir, m->file);
-		data = bytes_slice(data, (size_t)n, data.n);
-	}
-	return 0;
+	return file_put(m->fd, data) < 0
+		       ? FAIL_SYS(e, FILE, "the object %s/%s", m->of->dir, m->file)
+		       : 0;
 }
 
 static void on_data(void *ctx, struct bytes data)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "proc/file.h"
+
 int verb_fail(const struct err *e)
 {
 	fprintf(stderr, "oriel: %s\n", e->sentence);
@@ -14,16 +16,8 @@ int verb_print(struct bytes text)
 {
 	struct err e = { 0 };
 
-	while (text.n) {
-		ssize_t n = write(STDOUT_FILENO, text.p, text.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			(void)FAIL_SYS(&e, FILE, "standard output");
-			return verb_fail(&e);
-		}
-		text = bytes_slice(text, (size_t)n, text.n);
-	}
-	return EXIT_OK;
+	if (file_put(STDOUT_FILENO, text) == 0)
+		return EXIT_OK;
+	(void)FAIL_SYS(&e, FILE, "standard output");
+	return verb_fail(&e);
 }

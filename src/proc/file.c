@@ -100,7 +100,7 @@ int file_read_secret(const char *path, struct buf *out, struct err *e)
 
 /* Writing */
 
-static int write_all(int fd, struct bytes b)
+int file_put(int fd, struct bytes b)
 {
 	while (b.n) {
 		ssize_t n = write(fd, b.p, b.n);
@@ -188,7 +188,7 @@ int file_draft_open(const char *path, mode_t mode, struct file_draft *d, struct 
 
 int file_draft_write(struct file_draft *d, struct bytes b, struct err *e)
 {
-	return write_all(d->fd, b) < 0 ? FAIL_SYS(e, FILE, "%s", d->path) : 0;
+	return file_put(d->fd, b) < 0 ? FAIL_SYS(e, FILE, "%s", d->path) : 0;
 }
 
 int file_draft_commit(struct file_draft *d, struct err *e)

@@ -32,6 +32,9 @@ int file_draft_write(struct file_draft *d, struct bytes b, struct err *e) MUST_C
 int file_draft_commit(struct file_draft *d, struct err *e) MUST_CHECK;
 void file_draft_discard(struct file_draft *d);
 
+/* Writes all of it to a descriptor. -1: errno says why; a part may have been written. */
+int file_put(int fd, struct bytes b) MUST_CHECK;
+
 /* Makes a file for secrets that does not exist yet: 0600, never through a symbolic link. *fd is the
  * caller's, open for appending. Under sudo it belongs to the invoking user. Fails with ERR_UNSAFE_FILE
  * when something is there already, else ERR_FILE. */
