@@ -104,6 +104,23 @@ static void a_request_becomes_its_command(void **state)
 			     "--compressed|https://www.example.org/a?b=c&d=$(id)|");
 }
 
+static void what_is_not_known_is_left_out_and_said(void **state)
+{
+	struct flow_header headers[] = { HEADER("?", "?"), HEADER("?", "known"),
+					 HEADER("accept", "?"), HEADER("x-known", "1") };
+	struct exchange x = get("/", headers, ARRAY_LEN(headers));
+	struct buf command;
+
+	(void)state;
+	x.unknown = true;
+	command = command_of(&x, (struct curl_options){ 0 });
+	assert_true(bytes_starts(buf_bytes(&command),
+				 bytes_str("# some of the head is not known\ncurl ")));
+	assert_null(memchr(command.p, '?', command.n));
+	buf_fini(&command);
+	assert_arguments(&x, "--http2|-H|x-known: 1|-H|user-agent:|https://www.example.org/|");
+}
+
 static void the_command_is_laid_out_for_people(void **state)
 {
 	struct flow_header headers[] = { HEADER("User-Agent", "it's me"), HEADER("Accept", "*/*"),
@@ -393,6 +410,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_becomes_its_command),
+		cmocka_unit_test(what_is_not_known_is_left_out_and_said),
 		cmocka_unit_test(the_command_is_laid_out_for_people),
 		cmocka_unit_test(what_curl_would_add_is_taken_away),
 		cmocka_unit_test(methods_and_versions_are_said_only_when_needed),
