@@ -80,12 +80,12 @@ enum pem_step pem_next(struct pem *p, struct bytes *label, struct buf *der, stru
 	while (next_line(p, &line)) {
 		if (!is_mark(line, begin_mark, &found))
 			continue;
+		*label = found;
 		if (read_block(p, found, der, &why) < 0) {
 			if (e)
 				*e = why;
 			return why.code == ERR_NOMEM ? PEM_NOMEM : PEM_BAD;
 		}
-		*label = found;
 		return PEM_BLOCK;
 	}
 	return PEM_END;

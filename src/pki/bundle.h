@@ -14,7 +14,8 @@ struct pem {
 
 enum pem_step {
 	PEM_BLOCK, /* *label and *der are set */
-	PEM_BAD, /* a block that cannot be read: e says in which line and why; go on with the next */
+	PEM_BAD, /* a block that cannot be read: e says in which line and why, *label which; go on with
+		  * the next */
 	PEM_END,
 	PEM_NOMEM,
 };

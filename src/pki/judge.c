@@ -125,25 +125,34 @@ static bool is_matchable(struct bytes host)
 	return host.n && host.p[0] != '.' && bytes_index(host, 0) == host.n;
 }
 
-static int set_name(X509_VERIFY_PARAM *param, const struct judge_request *req, struct inquest *q)
+int param_set_name(X509_VERIFY_PARAM *param, struct bytes name, bool *hopeless)
 {
-	struct bytes name = req->name;
 	struct addr a;
 
+	*hopeless = false;
 	if (name.n == 0)
 		return 1;
 	if (addr_parse_ip(name, 0, &a))
 		return X509_VERIFY_PARAM_set1_ip(param, addr_ip(&a).p, addr_ip(&a).n);
 	if (name.p[name.n - 1] == '.')
 		name.n--;
-	if (!is_matchable(name)) {
-		complain(q, VERIFY_WRONG_NAME,
-			 (struct complaint){ X509_V_ERR_HOSTNAME_MISMATCH, 0, req->leaf });
+	*hopeless = !is_matchable(name);
+	if (*hopeless)
 		return 1;
-	}
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
 						       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	return X509_VERIFY_PARAM_set1_host(param, (const char *)name.p, name.n);
+}
+
+static int set_name(X509_VERIFY_PARAM *param, const struct judge_request *req, struct inquest *q)
+{
+	bool hopeless;
+	int set = param_set_name(param, req->name, &hopeless);
+
+	if (hopeless)
+		complain(q, VERIFY_WRONG_NAME,
+			 (struct complaint){ X509_V_ERR_HOSTNAME_MISMATCH, 0, req->leaf });
+	return set;
 }
 
 /* 1, or 0 when libcrypto has no memory. */

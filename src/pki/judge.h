@@ -47,6 +47,10 @@ enum span_state span_at(const struct span *s, int64_t now_s);
 /* "the certificate expired on 2025-03-01, 20 months ago"; whose: "the certificate", "its issuer X" */
 void date_reason(const char *whose, const struct span *s, int64_t now_s, char *out, size_t size);
 
+/* Asks for a certificate for this host name or literal address; empty: for any. hopeless: no
+ * certificate is for such a name, and nothing was set. 1, or 0 when libcrypto has no memory. */
+int param_set_name(X509_VERIFY_PARAM *param, struct bytes name, bool *hopeless);
+
 /* What libcrypto reported, to be told to a person. */
 struct complaint {
 	int error; /* X509_V_ERR_* */
