@@ -2,7 +2,6 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
 
 #include "ca/extension.h"
@@ -11,7 +10,6 @@
 #include "wire/der.h"
 
 #define SIGNATURE_MAX 4096
-#define SERIAL_SIZE 16
 
 /* One row a type of key: the digest fits the key's strength. */
 struct rule {
@@ -107,22 +105,6 @@ int ca_sign(EVP_PKEY *key, struct bytes tbs, struct buf *out, struct err *e)
 	return 0;
 }
 
-static int put_serial(struct wr *w, const struct profile *p, struct err *e)
-{
-	uint8_t serial[SERIAL_SIZE];
-
-	if (p->serial.n) {
-		der_put_unsigned(w, p->serial);
-		return 0;
-	}
-	if (RAND_bytes(serial, sizeof(serial)) != 1)
-		return crypto_fail(e, ERR_CRYPTO, "no random bytes");
-	/* Positive, and always of the same length. */
-	serial[0] = (uint8_t)((serial[0] & 0x7f) | 0x40);
-	der_put_unsigned(w, bytes_of(serial, sizeof(serial)));
-	return 0;
-}
-
 static int put_extensions(struct wr *w, const struct profile *p, const struct ca_key_ids *ids,
 			  struct err *e)
 {
@@ -165,8 +147,7 @@ int ca_issue(const struct profile *p, struct bytes spki, const struct ca_issuer 
 	part = der_begin(&w, DER_CONTEXT_OPEN(0));
 	der_put_uint(&w, 2);
 	der_end(&w, part);
-	if (put_serial(&w, p, e) < 0)
-		return -1;
+	der_put_unsigned(&w, p->serial);
 	wr_bytes(&w, ca_algorithm(by->key));
 	wr_bytes(&w, by->subject);
 	part = der_begin(&w, DER_SEQUENCE);

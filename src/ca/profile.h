@@ -20,7 +20,7 @@ struct profile {
 	struct ca_names names; /* subjectAltName; SAN_IP: 4 or 16 bytes */
 	int64_t not_before;    /* UNIX seconds, both inclusive */
 	int64_t not_after;
-	struct bytes serial; /* big-endian magnitude; empty: 127 random bits */
+	struct bytes serial; /* big-endian magnitude; at random: 16 bytes, the first bit clear */
 	bool is_ca;
 	int path_length;		     /* of a CA; -1: not said */
 	uint16_t key_usage;		     /* 1u << enum key_usage; 0: not said */

@@ -30,8 +30,7 @@ static void the_order_is_fixed_but_for_what_has_no_place(void **state)
 			    "CN=John Doe,OU=People,O=Company");
 	assert_string_equal(told("serialNumber=7, postalcode=1,street=s,L=l,ST=st,C=FI"),
 			    told("C=FI,ST=st,L=l,STREET=s,postalCode=1,serialNumber=7"));
-	assert_string_equal(told("cn=foo,uid=admin,dc=b,dc=a"),
-			    "DC=a,DC=b,0.9.2342.19200300.100.1.1=admin,CN=foo");
+	assert_string_equal(told("cn=foo,uid=admin,dc=b,dc=a"), "DC=a,DC=b,UID=admin,CN=foo");
 }
 
 static void several_values_of_a_type_are_one_sorted_set(void **state)

@@ -16,6 +16,7 @@ struct made made_by(const struct made *by, enum key_type type, unsigned bits, st
 		    const char *subject)
 {
 	AUTO(buf_fini) struct buf name = buf_init(4096), spki = buf_init(4096);
+	static const uint8_t serial[16] = { 0x40, 1, 2, 3 };
 	struct made m = { .der = buf_init(CERT_SIZE_MAX) };
 	struct ca_issuer issuer;
 	struct err e = { 0 };
@@ -24,6 +25,7 @@ struct made made_by(const struct made *by, enum key_type type, unsigned bits, st
 	    ca_subject_parse(bytes_str(subject), &name, NULL, &e) < 0)
 		fail_msg("%s", e.sentence);
 	p.subject = buf_bytes(&name);
+	p.serial = p.serial.n ? p.serial : bytes_of(serial, sizeof(serial));
 	p.not_before = p.not_before ? p.not_before : TESTKIT_NOW - TESTKIT_DAY;
 	p.not_after = p.not_after ? p.not_after : TESTKIT_NOW + 30 * TESTKIT_DAY;
 	if (by)

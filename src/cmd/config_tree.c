@@ -23,6 +23,16 @@ struct builder {
 	size_t depth;
 	size_t nodes;
 	struct config_node *root;
+	struct config_node *documents; /* their list; NULL: one document is all that may come */
+	struct anchor *anchors;	       /* of this document */
+};
+
+/* &name; known as soon as its value is whole. */
+struct anchor {
+	const char *name;
+	const struct config_node *node;
+	struct anchor *next;
+	bool open; /* its value is not whole yet */
 };
 
 int config_fail(const struct config_at *at, struct err *e, const char *origin, const char *fmt, ...)
@@ -156,7 +166,7 @@ static int new_node(struct builder *b, enum config_node_kind kind, const yaml_ev
 	struct config_at at = at_mark(b, &event->start_mark);
 	struct config_node *n;
 
-	if (++b->nodes > NODES_MAX)
+	if (++b->nodes > NODES_MAX && !b->documents)
 		return CONFIG_FAIL(&at, e, "more than %d values", NODES_MAX);
 	n = arena_new(b->arena, 1, sizeof(*n));
 	if (!n)
@@ -184,6 +194,11 @@ static int place(struct builder *b, struct config_node *n, struct err *e)
 	struct config_node *parent = b->depth ? b->open[b->depth - 1] : NULL;
 	struct config_node **key = b->depth ? &b->key[b->depth - 1] : NULL;
 
+	if (!parent && b->documents) {
+		if (!config_node_is_nothing(n))
+			config_node_add(b->documents, NULL, n);
+		return 0;
+	}
 	if (!parent) {
 		b->root = n;
 		return 0;
@@ -218,18 +233,44 @@ static int enter(struct builder *b, struct config_node *n, struct err *e)
 	return 0;
 }
 
+/* The tags that say what is so without them: !!str "x". */
+static bool is_own_tag(const yaml_char_t *tag)
+{
+	return bytes_starts(bytes_str((const char *)tag), bytes_str("tag:yaml.org,2002:"));
+}
+
 static int refuse_marks(const struct builder *b, const yaml_event_t *event,
 			const yaml_char_t *anchor, const yaml_char_t *tag, struct err *e)
 {
 	struct config_at at = at_mark(b, &event->start_mark);
 
-	if (anchor)
+	if (anchor && !b->documents)
 		return CONFIG_FAIL(&at, e,
 				   "an anchor (&...), which is not supported; write the value out");
-	if (tag)
+	if (tag && !(b->documents && is_own_tag(tag)))
 		return CONFIG_FAIL(&at, e,
 				   "a tag (!...), which is not supported; text that begins with ! "
 				   "needs quotes");
+	return 0;
+}
+
+static int anchor_add(struct builder *b, const yaml_char_t *name, const struct config_node *n,
+		      struct err *e)
+{
+	struct bytes text = bytes_str((const char *)name);
+	struct anchor *one;
+
+	if (!name)
+		return 0;
+	one = arena_new(b->arena, 1, sizeof(*one));
+	if (one)
+		one->name = arena_dup(b->arena, text);
+	if (!one || !one->name)
+		return FAIL(e, NOMEM, "%s: out of memory", b->name);
+	one->node = n;
+	one->open = n->kind != CONFIG_NODE_TEXT;
+	one->next = b->anchors;
+	b->anchors = one;
 	return 0;
 }
 
@@ -247,6 +288,8 @@ static int on_scalar(struct builder *b, const yaml_event_t *event, struct err *e
 		return FAIL(e, NOMEM, "%s: out of memory", b->name);
 	n->text = bytes_of(copy, text.n);
 	n->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	if (anchor_add(b, event->data.scalar.anchor, n, e) < 0)
+		return -1;
 	return place(b, n, e);
 }
 
@@ -256,7 +299,8 @@ static int on_list(struct builder *b, const yaml_event_t *event, struct err *e)
 
 	if (refuse_marks(b, event, event->data.sequence_start.anchor,
 			 event->data.sequence_start.tag, e) < 0 ||
-	    new_node(b, CONFIG_NODE_LIST, event, &n, e) < 0)
+	    new_node(b, CONFIG_NODE_LIST, event, &n, e) < 0 ||
+	    anchor_add(b, event->data.sequence_start.anchor, n, e) < 0)
 		return -1;
 	return enter(b, n, e);
 }
@@ -267,7 +311,8 @@ static int on_map(struct builder *b, const yaml_event_t *event, struct err *e)
 
 	if (refuse_marks(b, event, event->data.mapping_start.anchor, event->data.mapping_start.tag,
 			 e) < 0 ||
-	    new_node(b, CONFIG_NODE_MAP, event, &n, e) < 0)
+	    new_node(b, CONFIG_NODE_MAP, event, &n, e) < 0 ||
+	    anchor_add(b, event->data.mapping_start.anchor, n, e) < 0)
 		return -1;
 	return enter(b, n, e);
 }
@@ -277,6 +322,9 @@ static int on_end(struct builder *b, const yaml_event_t *event, struct err *e)
 	(void)event;
 	(void)e;
 	b->depth--;
+	for (struct anchor *a = b->anchors; a; a = a->next)
+		if (a->node == b->open[b->depth])
+			a->open = false;
 	return 0;
 }
 
@@ -284,9 +332,36 @@ static int on_document(struct builder *b, const yaml_event_t *event, struct err 
 {
 	struct config_at at = at_mark(b, &event->start_mark);
 
+	b->anchors = NULL;
 	if (b->root)
 		return CONFIG_FAIL(&at, e, "a second document; a configuration is one document");
 	return 0;
+}
+
+/* A copy of the node where the alias stands; its children are shared. */
+static int use_anchor(struct builder *b, const yaml_event_t *event, const struct config_at *at,
+		      const char *shown, struct err *e)
+{
+	const struct anchor *a = b->anchors;
+	struct config_node *n;
+
+	while (a && strcmp(a->name, (const char *)event->data.alias.anchor) != 0)
+		a = a->next;
+	if (!a)
+		return CONFIG_FAIL(at, e,
+				   "*%s stands for nothing in this document; if it is text, it "
+				   "needs quotes",
+				   shown);
+	if (a->open)
+		return CONFIG_FAIL(at, e, "*%s stands within what it stands for", shown);
+	if (new_node(b, a->node->kind, event, &n, e) < 0)
+		return -1;
+	n->text = a->node->text;
+	n->plain = a->node->plain;
+	n->first = a->node->first;
+	n->last = a->node->last;
+	n->count = a->node->count;
+	return place(b, n, e);
 }
 
 static int on_alias(struct builder *b, const yaml_event_t *event, struct err *e)
@@ -295,6 +370,8 @@ static int on_alias(struct builder *b, const yaml_event_t *event, struct err *e)
 	char name[48];
 
 	escape_to(name, sizeof(name), bytes_str((const char *)event->data.alias.anchor));
+	if (b->documents)
+		return use_anchor(b, event, &at, name, e);
 	return CONFIG_FAIL(&at, e,
 			   "*%s without quotes is an alias, which is not supported; write \"*%s\"",
 			   name, name);
@@ -341,30 +418,53 @@ static int run(struct builder *b, yaml_parser_t *y, struct err *e)
 	return 0;
 }
 
+static int build(struct builder *b, size_t max, struct err *e)
+{
+	struct config_at start = { b->name, 1, 1 };
+	yaml_parser_t y;
+	int result;
+
+	if (b->text.n > max)
+		return CONFIG_FAIL(&start, e, "longer than %zu bytes", max);
+	if (!yaml_parser_initialize(&y))
+		return FAIL(e, NOMEM, "%s: out of memory", b->name);
+	/* Otherwise two bytes at the beginning could make it UTF-16, and every place wrong. */
+	yaml_parser_set_encoding(&y, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&y, b->text.n ? b->text.p : (const uint8_t *)"", b->text.n);
+	result = run(b, &y, e);
+	yaml_parser_delete(&y);
+	return result;
+}
+
 int config_tree_parse(struct arena *a, const char *name, struct bytes text,
 		      struct config_node **root, struct err *e)
 {
 	struct builder b = { .arena = a, .name = name, .text = text };
 	struct config_at start = { name, 1, 1 };
-	yaml_parser_t y;
-	int result;
 
-	if (text.n > CONFIG_FILE_MAX)
-		return CONFIG_FAIL(&start, e, "longer than %u bytes", CONFIG_FILE_MAX);
-	if (!yaml_parser_initialize(&y))
-		return FAIL(e, NOMEM, "%s: out of memory", name);
-	/* Otherwise two bytes at the beginning could make it UTF-16, and every place wrong. */
-	yaml_parser_set_encoding(&y, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&y, text.n ? text.p : (const uint8_t *)"", text.n);
-	result = run(&b, &y, e);
-	yaml_parser_delete(&y);
-	if (result < 0)
+	if (build(&b, CONFIG_FILE_MAX, e) < 0)
 		return -1;
 	if (!b.root)
 		return CONFIG_FAIL(
 			&start, e,
 			"there is nothing in it; the least is a key, such as \"listeners:\"");
 	*root = b.root;
+	return 0;
+}
+
+int config_tree_parse_documents(struct arena *a, const char *name, struct bytes text, size_t max,
+				struct config_node **root, struct err *e)
+{
+	struct builder b = { .arena = a, .name = name, .text = text };
+
+	b.documents = arena_new(a, 1, sizeof(*b.documents));
+	if (!b.documents)
+		return FAIL(e, NOMEM, "%s: out of memory", name);
+	b.documents->kind = CONFIG_NODE_LIST;
+	b.documents->at = (struct config_at){ name, 1, 1 };
+	if (build(&b, max, e) < 0)
+		return -1;
+	*root = b.documents;
 	return 0;
 }
 
