@@ -74,13 +74,25 @@ static bool signs_another(const struct show *s, size_t of)
 	return false;
 }
 
+static bool has_host_name(const struct cert *c)
+{
+	struct bytes rest = c->san;
+	struct san one;
+
+	while (san_next(&rest, &one)) {
+		if (one.kind == SAN_DNS || one.kind == SAN_IP)
+			return true;
+	}
+	return false;
+}
+
 static bool is_leaf(const struct show *s, size_t i)
 {
 	const struct cert *c = &s->certs[i];
 
 	if (s->shown.from_host)
 		return i == 0;
-	return !signs_another(s, i) && (!c->is_ca || c->has & CERT_HAS_SAN);
+	return !signs_another(s, i) && (!c->is_ca || has_host_name(c));
 }
 
 /* Are they one chain, and not a bundle of roots? */

@@ -285,6 +285,17 @@ static void put_tree(struct certs_out *o, const struct path *p)
 
 /* ---- all of it */
 
+/* One line: its name, and the worst of what is wrong with it. */
+static void put_briefly(struct certs_out *o, const struct certs_shown *s, size_t i)
+{
+	const struct notes *n = &s->notes[i];
+	bool bad = n->count && n->list[0].level == NOTE_ERROR;
+	char name[100];
+
+	certs_say(o, "%zu. %s%s%s\n", i + 1, short_name(s->certs[i].der, name, sizeof(name)),
+		  bad ? ": " : "", bad ? n->list[0].sentence : "");
+}
+
 static void put_certs(struct certs_out *o, const struct certs_shown *s)
 {
 	char name[100];
@@ -293,7 +304,7 @@ static void put_certs(struct certs_out *o, const struct certs_shown *s)
 		const struct cert *c = &s->certs[i];
 
 		if (i > 0 && s->count > LONG_BUNDLE) {
-			certs_say(o, "%zu. %s\n", i + 1, short_name(c->der, name, sizeof(name)));
+			put_briefly(o, s, i);
 			continue;
 		}
 		certs_say(o, "%scertificate %zu of %zu: %s\n", i ? "\n" : "", i + 1, s->count,
@@ -302,21 +313,34 @@ static void put_certs(struct certs_out *o, const struct certs_shown *s)
 	}
 }
 
-/* Warnings first, also those that come of the chain. */
-static void put_notes(struct certs_out *o, const struct certs_shown *s)
+/* Those of one level, of the chain and of each certificate. */
+static void put_level(struct certs_out *o, const struct certs_shown *s, enum note_level level)
 {
-	size_t before = o->b->n;
+	size_t told = s->count <= LONG_BUNDLE ? s->count : 1;
 	char name[100];
 
-	for (size_t i = 0; i < s->chain->count; i++)
-		put_note(o, &s->chain->list[i], "");
-	for (size_t i = 0; i < s->count && (i == 0 || s->count <= LONG_BUNDLE); i++) {
+	for (size_t i = 0; i < s->chain->count; i++) {
+		if (s->chain->list[i].level == level)
+			put_note(o, &s->chain->list[i], "");
+	}
+	for (size_t i = 0; i < told; i++) {
 		const char *whose =
 			s->count > 1 ? short_name(s->certs[i].der, name, sizeof(name)) : "";
 
-		for (size_t k = 0; k < s->notes[i].count; k++)
-			put_note(o, &s->notes[i].list[k], whose);
+		for (size_t k = 0; k < s->notes[i].count; k++) {
+			if (s->notes[i].list[k].level == level)
+				put_note(o, &s->notes[i].list[k], whose);
+		}
 	}
+}
+
+static void put_notes(struct certs_out *o, const struct certs_shown *s)
+{
+	size_t before = o->b->n;
+
+	put_level(o, s, NOTE_ERROR);
+	put_level(o, s, NOTE_WARNING);
+	put_level(o, s, NOTE_HINT);
 	if (s->count && o->b->n == before)
 		certs_say(o, "  nothing to warn of\n");
 }
