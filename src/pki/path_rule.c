@@ -85,6 +85,7 @@ static const struct rule {
 	  "the certificate policies or policy mappings of %c are malformed or map anyPolicy", "" },
 	{ CODE(NO_EXPLICIT_POLICY), "policy", "RFC 5280, 6.1.5 (g)",
 	  "no certificate policy is valid along the whole path, and one is required", "" },
+	{ CODE(UNSPECIFIED), "unusable", "", "libcrypto cannot use the key of %c (%k), or that of an issuer of it", "" },
 	{ CODE(INVALID_EXTENSION), "bad-extension", "RFC 5280, 4.2", "%c has an extension that is malformed", "" },
 	{ CODE(HOSTNAME_MISMATCH), "wrong-name", "RFC 9525, 6.3", "%c is for %n, not for %w",
 	  "issue it with this name as subjectAltName, or ask for a name that it has" },
