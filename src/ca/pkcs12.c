@@ -14,9 +14,9 @@ static X509 *decode(struct bytes der)
 	return d2i_X509(NULL, &p, (long)der.n);
 }
 
-int ca_pkcs12_write(const struct ca_chain *chain, EVP_PKEY *key, const char *alias,
-		    const char *password, struct buf *out, struct err *e)
+int ca_pkcs12_write(const struct ca_pkcs12 *p, struct buf *out, struct err *e)
 {
+	const struct ca_chain *chain = &p->chain;
 	X509 *leaf = chain->count ? decode(chain->der[0]) : NULL;
 	STACK_OF(X509) *rest = sk_X509_new_null();
 	unsigned char *der = NULL;
@@ -32,9 +32,9 @@ int ca_pkcs12_write(const struct ca_chain *chain, EVP_PKEY *key, const char *ali
 			X509_free(x);
 	}
 	if (ok)
-		p12 = PKCS12_create(password, alias, key, leaf, rest, NID_aes_256_cbc,
+		p12 = PKCS12_create(p->password, p->alias, p->key, leaf, rest, NID_aes_256_cbc,
 				    NID_aes_256_cbc, ITERATIONS, -1, 0);
-	if (p12 && PKCS12_set_mac(p12, password, -1, NULL, 0, ITERATIONS, EVP_sha256()) == 1)
+	if (p12 && PKCS12_set_mac(p12, p->password, -1, NULL, 0, ITERATIONS, EVP_sha256()) == 1)
 		n = i2d_PKCS12(p12, &der);
 	if (n > 0)
 		done = buf_add(out, bytes_of(der, (size_t)n), e);

@@ -17,10 +17,11 @@ static void a_file_holds_its_key_and_chain_and_no_other(void **state)
 	struct bytes der[] = { buf_bytes(&leaf.der), buf_bytes(&root.der) };
 	struct bytes turned[] = { buf_bytes(&root.der), buf_bytes(&root.der) };
 	AUTO(buf_fini) struct buf file = buf_init_secret(100000);
+	struct ca_pkcs12 made = { { der, 2 }, leaf.key, "leaf", "changeit" };
 	struct ca_chain chain = { der, 2 }, less = { der, 1 }, other = { turned, 2 };
 
 	(void)state;
-	assert_int_equal(ca_pkcs12_write(&chain, leaf.key, "leaf", "changeit", &file, NULL), 0);
+	assert_int_equal(ca_pkcs12_write(&made, &file, NULL), 0);
 	assert_true(ca_pkcs12_holds(buf_bytes(&file), "changeit", &chain, leaf.key));
 	assert_false(ca_pkcs12_holds(buf_bytes(&file), "another", &chain, leaf.key));
 	assert_false(ca_pkcs12_holds(buf_bytes(&file), "changeit", &chain, root.key));

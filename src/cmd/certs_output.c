@@ -20,6 +20,7 @@ struct path {
 	struct bytes der[CHAIN_MAX];
 	size_t count;
 	const struct certs_plan_item *items[CHAIN_MAX];
+	const struct certs_plan *plan;
 };
 
 static void path_of(const struct certs_plan_item *i, struct path *out)
@@ -100,7 +101,9 @@ static int make_pkcs12(const struct certs_plan *p, const struct certs_plan_item 
 		return -1;
 	f->fresh = ca_pkcs12_holds(buf_bytes(&old), password, &chain, key);
 	done = trust ? pkcs12_write_trust(&f->content, chain.der, chain.count, password, e)
-		     : ca_pkcs12_write(&chain, key, i->entry->filename, password, &f->content, e);
+		     : ca_pkcs12_write(&(struct ca_pkcs12){ chain, key, i->entry->filename,
+							    password },
+				       &f->content, e);
 	mem_wipe(password, sizeof(password));
 	return done;
 }
@@ -167,8 +170,8 @@ static unsigned long hash_of(struct bytes der)
 	return hash;
 }
 
-static int put_hashed(const struct certs_plan *p, const struct certs_plan_item *i,
-		      const struct path *path, size_t n, struct certs_files *out, struct err *e)
+/* The n-th of the path, and its revocation list. */
+static int put_hashed(const struct path *path, size_t n, struct certs_files *out, struct err *e)
 {
 	unsigned long hash = hash_of(path->der[n]);
 	const struct certs_plan_item *ca = path->items[n];
@@ -182,7 +185,7 @@ static int put_hashed(const struct certs_plan *p, const struct certs_plan_item *
 	for (size_t k = 0; k < n; k++)
 		number += path->items[k]->entry->profile.is_ca && hash_of(path->der[k]) == hash;
 	snprintf(suffix, sizeof(suffix), "-hashed/%08lx.%u", hash, number);
-	if (certs_path(p, i->entry, suffix, f->path, e) < 0 ||
+	if (certs_path(path->plan, path->items[0]->entry, suffix, f->path, e) < 0 ||
 	    pem_write(&f->content, "CERTIFICATE", path->der[n], e) < 0 || same_on_disk(f, e) < 0)
 		return -1;
 	if (ca->crl_text.n == 0)
@@ -192,7 +195,7 @@ static int put_hashed(const struct certs_plan *p, const struct certs_plan_item *
 		return -1;
 	f->in_a_dir = true;
 	snprintf(suffix, sizeof(suffix), "-hashed/%08lx.r%u", hash, number);
-	if (certs_path(p, i->entry, suffix, f->path, e) < 0 ||
+	if (certs_path(path->plan, path->items[0]->entry, suffix, f->path, e) < 0 ||
 	    buf_add(&f->content, buf_bytes(&ca->crl_text), e) < 0)
 		return -1;
 	return same_on_disk(f, e);
@@ -204,8 +207,9 @@ static int make_hashed(const struct certs_plan *p, const struct certs_plan_item 
 	struct path path;
 
 	path_of(i, &path);
+	path.plan = p;
 	for (size_t n = 0; n < path.count; n++)
-		if (path.items[n]->entry->profile.is_ca && put_hashed(p, i, &path, n, out, e) < 0)
+		if (path.items[n]->entry->profile.is_ca && put_hashed(&path, n, out, e) < 0)
 			return -1;
 	return 0;
 }

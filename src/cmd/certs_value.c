@@ -12,8 +12,8 @@ static int refuse(const struct config_node *n, struct err *e, const char *expect
 {
 	char found[CONFIG_FOUND_MAX];
 
-	return CONFIG_FAIL(&n->at, e, "%s: expected %s; found %s",
-			   n->key ? (const char *)n->key->text.p : "here", expected,
+	return CONFIG_FAIL(&n->at, e, "%s%sexpected %s; found %s",
+			   n->key ? (const char *)n->key->text.p : "", n->key ? ": " : "", expected,
 			   config_node_text(n, found));
 }
 
@@ -244,10 +244,10 @@ int certs_value_text(const struct config_node *n, const char **out, struct err *
 	for (size_t i = 0; i < n->text.n; i++)
 		if (n->text.p[i] < 0x20 || n->text.p[i] == 0x7f)
 			return CONFIG_FAIL(&n->at, e,
-					   "%s: character %zu is a control character (\\x%02x), "
+					   "%s%scharacter %zu is a control character (\\x%02x), "
 					   "which no name holds",
-					   n->key ? (const char *)n->key->text.p : "here", i + 1,
-					   n->text.p[i]);
+					   n->key ? (const char *)n->key->text.p : "",
+					   n->key ? ": " : "", i + 1, n->text.p[i]);
 	*out = (const char *)n->text.p;
 	return 0;
 }
@@ -260,9 +260,11 @@ static bool is_ascii(struct bytes b)
 	return true;
 }
 
-static int take_ip(struct arena *a, const struct config_node *n, struct bytes text, bool tree,
-		   struct san *out, struct err *e)
+/* *out: its value is the text, then the bytes. */
+static int take_ip(struct arena *a, const struct config_node *n, bool tree, struct san *out,
+		   struct err *e)
 {
+	struct bytes text = out->value;
 	struct addr_range range = { 0 };
 	uint8_t both[32] = { 0 };
 	struct bytes ip, value;
@@ -302,8 +304,10 @@ int certs_value_name(struct arena *a, const struct config_node *n, bool tree, st
 		if (!bytes_starts(n->text, bytes_str(kinds[i].prefix)))
 			continue;
 		value = bytes_slice(n->text, strlen(kinds[i].prefix), n->text.n);
-		if (kinds[i].kind == SAN_IP)
-			return take_ip(a, n, value, tree, out, e);
+		if (kinds[i].kind == SAN_IP) {
+			*out = (struct san){ SAN_IP, value };
+			return take_ip(a, n, tree, out, e);
+		}
 		if (tree && kinds[i].kind == SAN_DNS && value.n > 1 && value.p[0] == '.')
 			value = bytes_slice(value, 1, value.n);
 		if (value.n == 0 || !is_ascii(value))
