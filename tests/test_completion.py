@@ -11,7 +11,8 @@ import pytest
 
 from harness import oriel
 
-ACTIONS = {'trust': ['install', 'remove', 'status'], 'secrets': ['add', 'list', 'drop'], 'completion': ['bash', 'zsh', 'fish']}
+ACTIONS = {'trust': ['install', 'remove', 'status'], 'secrets': ['add', 'list', 'drop'], 'completion': ['bash', 'zsh', 'fish'],
+           'certs': ['self-signed', 'lab', 'show', 'verify']}
 
 
 def script(shell):
@@ -148,7 +149,9 @@ def test_fish_offers_what_a_value_can_be(place):
     assert fish(place, 'oriel flows so') == [], 'takes no file'
     assert sorted(fish(place, 'oriel trust --system-root ')) == ['run/', 'sub/']
     for verb, actions in ACTIONS.items():
-        assert sorted(fish(place, f'oriel {verb} ')) == sorted(actions)
+        offered = fish(place, f'oriel {verb} ')
+        assert [w for w in offered if w in actions] == sorted(actions)
+        assert verb == 'certs' or len(offered) == len(actions), 'only certs takes a file instead'
 
 
 def test_fish_offers_commands_behind_the_dashes(place):

@@ -188,7 +188,8 @@ static int check_shape(const struct args *a, struct err *e)
 	if (a->operand_count < v->min)
 		return FAIL(e, USAGE, "%s: it needs %s; oriel %s --help tells more", v->name,
 			    operands, v->name);
-	if (a->operand_count > 0 && v->actions && check_action(a, e) < 0)
+	if (a->operand_count > 0 && v->actions && !v->actions_only_offered &&
+	    check_action(a, e) < 0)
 		return -1;
 	if (a->operand_count > v->max)
 		return FAIL(e, USAGE, "%s: %s is one too many; it takes %s%s", v->name,

@@ -16,11 +16,12 @@ struct args_verb {
 	const char *name; /* "run"; the last row of a table of verbs has NULL */
 	const char *help; /* one line, no full stop */
 	const char *const
-		*actions;     /* the first operand must be one of these; NULL-terminated, or NULL */
-	const char *operands; /* for the usage: "[oriel.yaml]"; NULL: none are taken */
-	unsigned min, max;    /* how many operands, the action counted */
-	const char *command;  /* for the usage: "CMD..." is taken after --; NULL: no */
-	bool command_needed;  /* and must be there */
+		*actions; /* the first operand must be one of these; NULL-terminated, or NULL */
+	bool actions_only_offered;	   /* other first operands are fine, too: files */
+	const char *operands;		   /* for the usage: "[oriel.yaml]"; NULL: none are taken */
+	unsigned min, max;		   /* how many operands, the action counted */
+	const char *command;		   /* for the usage: "CMD..." is taken after --; NULL: no */
+	bool command_needed;		   /* and must be there */
 	const struct args_option *options; /* ends with a row without a name, or NULL */
 	int (*run)(const struct args_verb *verb,
 		   void *args); /* for the table's owner; not called here */

@@ -13,7 +13,7 @@
 	{ "ca", 0, "FILE", "show, verify: trusted roots, instead of this machine's; may be repeated" }, \
 	{ "untrusted", 0, "FILE", "verify: certificates to build paths with; may be repeated" },   \
 	{ "name", 0, "NAME", "show, verify: the host name or address that it must be for" },       \
-	{ "purpose", 0, "server|client|any", "verify: what for; server with --name, else any" },   \
+	{ "purpose", 0, "WHAT", "verify: server, client or any; server with --name, else any" },   \
 	{ "at", 0, "TIME", "show, verify: as of then: 2026-03-01, with T12:00:00Z or not" },       \
 	{ "crl", 0, "FILE", "verify: revocation lists; then every certificate needs one; may be repeated" }, \
 	{ "policy", 0, "OID", "verify: a certificate policy that is acceptable; may be repeated" },  \

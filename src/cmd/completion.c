@@ -209,8 +209,11 @@ static int zsh_option(const struct args_option *o, struct buf *out, struct err *
 
 static int zsh_operands(const struct args_verb *v, struct buf *out, struct err *e)
 {
-	if (v->actions && (add(out, " \\\n\t\t\t'1:what:(", e) < 0 || actions(v, out, e) < 0 ||
-			   add(out, ")'", e) < 0))
+	const char *begin = v->actions_only_offered ? "{compadd -- " : "(";
+	const char *end = v->actions_only_offered ? "; _files}'" : ")'";
+
+	if (v->actions && (buf_printf(out, e, " \\\n\t\t\t'1:what:%s", begin) < 0 ||
+			   actions(v, out, e) < 0 || add(out, end, e) < 0))
 		return -1;
 	if (takes_files(v) && add(out, " \\\n\t\t\t'*:file:_files'", e) < 0)
 		return -1;
@@ -300,7 +303,7 @@ static int fish_option(const struct args_verb *v, const struct args_option *o, s
 /* Where the first operand is an action, files come behind it. */
 static int fish_files(const struct args_verb *v, struct buf *out, struct err *e)
 {
-	if (!v->actions)
+	if (!v->actions || v->actions_only_offered)
 		return fish_behind(v->name, out, e) < 0 ? -1 : add(out, " -F\n", e);
 	if (buf_printf(out, e,
 		       "complete -c oriel -n '__fish_seen_subcommand_from %s; and "

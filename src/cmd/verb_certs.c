@@ -25,6 +25,8 @@ const struct args_option certs_options[] = {
 	CERTS_SHOW_OPTIONS CERTS_VERIFY_OPTIONS{ 0 },
 };
 
+const char *const certs_actions[] = { "self-signed", "lab", "show", "verify", NULL };
+
 /* The usual mutual TLS set. */
 static const char lab[] = "subject: CN=lab root\n"
 			  "filename: root\n"

@@ -7,7 +7,7 @@
 
 extern const struct args_option env_options[], exec_options[], browser_options[], trust_options[],
 	read_verb_options[], flows_options[], secrets_options[], certs_options[];
-extern const char *const trust_actions[], *const secrets_actions[];
+extern const char *const trust_actions[], *const secrets_actions[], *const certs_actions[];
 int env_verb(const struct args_verb *verb, void *args);
 int exec_verb(const struct args_verb *verb, void *args);
 int browser_verb(const struct args_verb *verb, void *args);
