@@ -11,6 +11,8 @@
 #include "pki/cert.h"
 #include "pki/key.h"
 
+#define ROUNDS_MAX 10000000
+
 int material_add(struct material *m, enum material_kind kind, struct bytes der, struct err *e)
 {
 	struct material_item *more;
@@ -89,6 +91,17 @@ static int add_pkcs7(struct material *m, const PKCS7 *p7, struct err *e)
 	return 0;
 }
 
+/* As many rounds of key derivation as a file asks for are made: one from outside may ask for days. */
+static bool is_cheap(const PKCS12 *p12)
+{
+	const ASN1_INTEGER *rounds = NULL;
+
+	if (!PKCS12_mac_present(p12))
+		return true;
+	PKCS12_get0_mac(NULL, NULL, NULL, &rounds, p12);
+	return !rounds || (ASN1_INTEGER_get(rounds) >= 0 && ASN1_INTEGER_get(rounds) <= ROUNDS_MAX);
+}
+
 /* With an empty password some write none at all: libcrypto tells these two apart. */
 static int open_pkcs12(struct material *m, PKCS12 *p12, const char *password, struct err *e)
 {
@@ -96,12 +109,14 @@ static int open_pkcs12(struct material *m, PKCS12 *p12, const char *password, st
 	X509 *leaf = NULL;
 	STACK_OF(X509) *others = NULL;
 	int done = 0;
-	bool fits = password ? PKCS12_verify_mac(p12, password, -1) == 1
-			     : PKCS12_verify_mac(p12, NULL, 0) == 1 ||
-				       PKCS12_verify_mac(p12, "", 0) == 1;
+	bool fits = !PKCS12_mac_present(p12);
 
-	if (!PKCS12_mac_present(p12))
-		fits = true;
+	if (!is_cheap(p12))
+		return FAIL(e, LIMIT, "PKCS#12: more than %d rounds of key derivation", ROUNDS_MAX);
+	if (!fits && password)
+		fits = PKCS12_verify_mac(p12, password, -1) == 1;
+	else if (!fits)
+		fits = PKCS12_verify_mac(p12, NULL, 0) == 1 || PKCS12_verify_mac(p12, "", 0) == 1;
 	if (!fits)
 		return FAIL(e, KEY,
 			    password ? "PKCS#12: the password is another one"

@@ -23,7 +23,8 @@ struct material {
 
 /* Appends what is in there. password: for PKCS#12; NULL: none. Fails with ERR_CERT (a damaged block,
  * or bytes of no known form, with what was expected), ERR_KEY (a password is needed, or another one),
- * ERR_LIMIT, ERR_NOMEM; m is then as it was. */
+ * ERR_LIMIT (also PKCS#12 with more than 10 million rounds of key derivation), ERR_NOMEM; m is then
+ * as it was. */
 int material_read(struct material *m, struct bytes content, const char *password,
 		  struct err *e) MUST_CHECK;
 /* Adds a copy. Fails with ERR_LIMIT, ERR_NOMEM. */

@@ -120,6 +120,32 @@ static void opens_pkcs12_with_and_without_a_password(void **state)
 	unmake(&t);
 }
 
+static void refuses_a_derivation_that_takes_for_ever(void **state)
+{
+	struct made t = make();
+	struct buf p12 = pkcs12_make(&t, "secret");
+	const unsigned char *in = p12.p;
+	PKCS12 *p = d2i_PKCS12(NULL, &in, (long)p12.n);
+	const ASN1_INTEGER *rounds = NULL;
+	unsigned char *der = NULL;
+	struct material m = { 0 };
+	struct err e = { 0 };
+	int n;
+
+	(void)state;
+	PKCS12_get0_mac(NULL, NULL, NULL, &rounds, p);
+	assert_int_equal(ASN1_INTEGER_set((ASN1_INTEGER *)(uintptr_t)rounds, 2000000000), 1);
+	n = i2d_PKCS12(p, &der);
+	assert_true(n > 0);
+	assert_int_equal(material_read(&m, bytes_of(der, (size_t)n), "secret", &e), -1);
+	assert_int_equal(e.code, ERR_LIMIT);
+	OPENSSL_free(der);
+	PKCS12_free(p);
+	material_fini(&m);
+	buf_fini(&p12);
+	unmake(&t);
+}
+
 static void refuses_every_truncation_of_der(void **state)
 {
 	struct made t = make();
@@ -190,6 +216,7 @@ int main(void)
 		cmocka_unit_test(reads_pem_with_its_key_and_der),
 		cmocka_unit_test(reads_keys_with_a_passphrase_as_keys),
 		cmocka_unit_test(opens_pkcs12_with_and_without_a_password),
+		cmocka_unit_test(refuses_a_derivation_that_takes_for_ever),
 		cmocka_unit_test(refuses_every_truncation_of_der),
 		cmocka_unit_test(leaves_the_list_as_it_was_when_a_block_is_damaged),
 		cmocka_unit_test(fails_whole_when_there_is_no_memory),
