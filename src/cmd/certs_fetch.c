@@ -100,28 +100,36 @@ static int make_patient(int fd, struct err *e)
 	return 0;
 }
 
-static int flush(int fd, struct buf *out, struct err *e)
+/* The session borrows what is in there until it is gone. */
+struct line {
+	int fd;
+	struct tls *tls;
+	struct buf in, out; /* ciphertext */
+};
+
+static int flush(struct line *l, struct err *e)
 {
-	while (out->n) {
+	while (l->out.n) {
 		size_t done = 0;
 
-		if (sock_write(fd, buf_bytes(out), &done) != SOCK_DONE)
+		if (sock_write(l->fd, buf_bytes(&l->out), &done) != SOCK_DONE)
 			return FAIL(e, CLOSED, "it hung up during the handshake");
-		buf_take(out, done);
+		buf_take(&l->out, done);
 	}
 	return 0;
 }
 
-static int receive(int fd, struct buf *in, struct err *e)
+static int receive(struct line *l, struct err *e)
 {
 	uint8_t *room;
 	size_t got = 0;
 
-	if (buf_reserve(in, READ_SIZE, &room, e) < 0)
+	if (buf_reserve(&l->in, READ_SIZE, &room, e) < 0)
 		return -1;
-	switch (sock_read(fd, room, READ_SIZE, &got)) {
+	switch (sock_read(l->fd, room, READ_SIZE, &got)) {
 	case SOCK_DONE:
-		buf_commit(in, got);
+		buf_commit(&l->in, got);
+		tls_feed(l->tls, buf_bytes(&l->in));
 		return 0;
 	case SOCK_AGAIN:
 		return FAIL(e, TIMEOUT, "it is silent for %d s during the handshake", PATIENCE_S);
@@ -134,22 +142,19 @@ static int receive(int fd, struct buf *in, struct err *e)
 }
 
 /* Until the server's chain is there. */
-static int shake(int fd, struct tls *tls, struct buf *out, struct err *e)
+static int shake(struct line *l, struct err *e)
 {
-	AUTO(buf_fini) struct buf in = buf_init(CIPHER_MAX);
-
 	for (;;) {
-		enum tls_status status = tls_run(tls, e);
+		enum tls_status status = tls_run(l->tls, e);
 
-		buf_take(&in, tls_consumed(tls));
-		tls_feed(tls, buf_bytes(&in));
-		if (flush(fd, out, status == TLS_FAILED ? NULL : e) < 0 || status == TLS_FAILED)
+		buf_take(&l->in, tls_consumed(l->tls));
+		tls_feed(l->tls, buf_bytes(&l->in));
+		if (flush(l, status == TLS_FAILED ? NULL : e) < 0 || status == TLS_FAILED)
 			return -1;
-		if (status != TLS_HANDSHAKING || tls_wants_verdict(tls))
+		if (status != TLS_HANDSHAKING || tls_wants_verdict(l->tls))
 			return 0;
-		if (receive(fd, &in, e) < 0)
+		if (receive(l, e) < 0)
 			return -1;
-		tls_feed(tls, buf_bytes(&in));
 	}
 }
 
@@ -170,52 +175,53 @@ static int keep_chain(struct tls *tls, struct material *m, struct err *e)
 }
 
 /* The handshake is ended in order, as far as the server allows, so that it has nothing to complain of. */
-static void part(int fd, struct tls *tls, struct buf *out)
+static void part(struct line *l)
 {
-	if (tls_wants_verdict(tls))
-		tls_verdict(tls, 0);
-	if (tls_run(tls, NULL) == TLS_OPEN)
-		tls_shutdown(tls);
-	(void)flush(fd, out, NULL);
+	if (tls_wants_verdict(l->tls))
+		tls_verdict(l->tls, 0);
+	if (tls_run(l->tls, NULL) == TLS_OPEN)
+		tls_shutdown(l->tls);
+	(void)flush(l, NULL);
 }
 
-static int talk(int fd, struct bytes host, struct material *m, struct err *e)
+static int talk(struct line *l, struct bytes host, struct material *m, struct err *e)
 {
-	AUTO(buf_fini) struct buf out = buf_init(CIPHER_MAX);
 	struct tls_policy_options po = { .side = TLS_CLIENT };
 	struct tls_client_options o = { .ask_verdict = true };
 	struct addr literal;
-	struct tls *tls = NULL;
 	int done;
 
 	if (!addr_parse_ip(host, 0, &literal))
 		o.sni = host;
 	if (tls_policy_new(&po, &o.policy, e) < 0)
 		return -1;
-	done = tls_client_new(&o, &out, &tls, e);
+	done = tls_client_new(&o, &l->out, &l->tls, e);
 	if (done == 0)
-		done = shake(fd, tls, &out, e);
+		done = shake(l, e);
 	if (done == 0)
-		done = keep_chain(tls, m, e);
+		done = keep_chain(l->tls, m, e);
 	if (done == 0)
-		part(fd, tls, &out);
-	tls_free(tls);
+		part(l);
+	tls_free(l->tls);
 	tls_policy_free(o.policy);
 	return done;
 }
 
 int certs_fetch(struct bytes host, uint16_t port, struct material *m, struct err *e)
 {
-	AUTO(sock_close) int fd = -1;
+	struct line l = { .fd = -1, .in = buf_init(CIPHER_MAX), .out = buf_init(CIPHER_MAX) };
 	char name[300];
 	int done = tls_init(e);
 
 	if (done == 0)
-		done = reach(host, port, &fd, e);
+		done = reach(host, port, &l.fd, e);
 	if (done == 0)
-		done = make_patient(fd, e);
+		done = make_patient(l.fd, e);
 	if (done == 0)
-		done = talk(fd, host, m, e);
+		done = talk(&l, host, m, e);
+	sock_close(&l.fd);
+	buf_fini(&l.in);
+	buf_fini(&l.out);
 	if (done < 0)
 		return err_ctx(e, "%.200s port %u", escape_to(name, sizeof(name), host), port);
 	return 0;
