@@ -107,11 +107,11 @@ static bool number(struct bytes text, size_t from, size_t digits, int *out)
 static bool read_date(struct bytes t, int64_t *out)
 {
 	struct civil c = { 0 };
-	static const char form[] = "0000-00-00T00:00:00Z";
-	bool good = t.n == 10 || t.n == sizeof(form) - 1;
+	struct bytes form = bytes_str("0000-00-00T00:00:00Z");
+	bool good = t.n == 10 || t.n == form.n;
 
 	for (size_t i = 0; good && i < t.n; i++)
-		good = form[i] == '0' ? t.p[i] >= '0' && t.p[i] <= '9' : t.p[i] == form[i];
+		good = form.p[i] == '0' ? t.p[i] >= '0' && t.p[i] <= '9' : t.p[i] == form.p[i];
 	good = good && number(t, 0, 4, &c.year) && number(t, 5, 2, &c.month) &&
 	       number(t, 8, 2, &c.day);
 	if (good && t.n > 10)
