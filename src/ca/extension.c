@@ -215,9 +215,9 @@ int ca_extension_value(const struct ca_extension *x, const struct profile *p,
 	enum row row = (enum row)(x - ca_extensions);
 	struct wr w = wr_init(out);
 
-	if (x->of_the_keys)
+	if (x->of_the_keys && ids)
 		put_key_ids(&w, row, ids);
-	else if (is_wanted(row, p))
+	else if (puts_value[row] && is_wanted(row, p))
 		puts_value[row](&w, p);
 	return wr_end(&w, e);
 }
