@@ -252,7 +252,7 @@ int certs_manifest_parse(const char *name, struct bytes text, struct certs_manif
 	struct certs_reader r = { .m = out, .e = e };
 
 	*out = (struct certs_manifest){ .arena = arena_init(SIZE_MAX / 2), .name = name };
-	if (config_tree_parse_documents(&out->arena, name, text, CERTS_MANIFEST_MAX, &root, e) < 0)
+	if (config_tree_parse_documents(&out->arena, name, text, &root, e) < 0)
 		return -1;
 	out->list = arena_new(&out->arena, root->count + 1, sizeof(*out->list));
 	if (!out->list)

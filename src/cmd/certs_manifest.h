@@ -7,7 +7,7 @@
 #include "ca/profile.h"
 #include "cmd/config_tree.h"
 
-#define CERTS_MANIFEST_MAX ((size_t)64 << 20)
+#define CERTS_MANIFEST_MAX CONFIG_DOCUMENTS_MAX
 
 /* Bits of certs_entry.outputs: files besides NAME.pem and NAME-key.pem. */
 enum certs_output {

@@ -452,7 +452,7 @@ int config_tree_parse(struct arena *a, const char *name, struct bytes text,
 	return 0;
 }
 
-int config_tree_parse_documents(struct arena *a, const char *name, struct bytes text, size_t max,
+int config_tree_parse_documents(struct arena *a, const char *name, struct bytes text,
 				struct config_node **root, struct err *e)
 {
 	struct builder b = { .arena = a, .name = name, .text = text };
@@ -462,7 +462,7 @@ int config_tree_parse_documents(struct arena *a, const char *name, struct bytes 
 		return FAIL(e, NOMEM, "%s: out of memory", name);
 	b.documents->kind = CONFIG_NODE_LIST;
 	b.documents->at = (struct config_at){ name, 1, 1 };
-	if (build(&b, max, e) < 0)
+	if (build(&b, CONFIG_DOCUMENTS_MAX, e) < 0)
 		return -1;
 	*root = b.documents;
 	return 0;

@@ -34,10 +34,11 @@ int config_fail(const struct config_at *at, struct err *e, const char *origin, c
 /* Nodes live in a. name must live as long. *root is never NULL. Fails with ERR_CONFIG, ERR_NOMEM. */
 int config_tree_parse(struct arena *a, const char *name, struct bytes text,
 		      struct config_node **root, struct err *e) MUST_CHECK;
-/* The same for a file of many documents, of at most max bytes: *root is a list of their roots, without
+#define CONFIG_DOCUMENTS_MAX ((size_t)64 << 20)
+/* The same for a file of many documents, of at most CONFIG_DOCUMENTS_MAX bytes: *root is a list of their roots, without
  * those that are empty. Anchors, aliases to finished values and the tags of YAML's own types are
  * understood within a document; an alias shares its children with what it stands for. */
-int config_tree_parse_documents(struct arena *a, const char *name, struct bytes text, size_t max,
+int config_tree_parse_documents(struct arena *a, const char *name, struct bytes text,
 				struct config_node **root, struct err *e) MUST_CHECK;
 /* Puts the override's value into the tree. Fails with ERR_CONFIG, ERR_NOMEM. */
 int config_tree_override(struct arena *a, struct config_node *root, const struct config_override *o,
