@@ -6,6 +6,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sysconfig
 
 import pytest
 
@@ -13,10 +14,12 @@ from harness import oriel
 
 pytestmark = [pytest.mark.release, pytest.mark.timeout(500)]
 ROOT = oriel.ROOT
+LIBDIR = os.path.join('lib', sysconfig.get_config_var('MULTIARCH') or '')
 
 # Relative to the prefix, as `meson install` puts them.
 INSTALLED = {
     'bin/oriel',
+    f'{LIBDIR}/oriel/liboriel-keys.so',
     'share/man/man1/oriel.1',
     'share/man/man5/oriel.yaml.5',
     'share/bash-completion/completions/oriel',
@@ -114,6 +117,11 @@ def test_the_example_is_a_configuration_that_is_right(staged):
     said = run(os.path.join(staged, 'bin', 'oriel'), 'run', '--check',
                os.path.join(staged, 'share/doc/oriel/examples/oriel.yaml'))
     assert 'in order' in said
+
+
+def test_what_is_installed_finds_its_library(staged):
+    library = os.path.join(staged, LIBDIR, 'oriel', 'liboriel-keys.so')
+    assert run(os.path.join(staged, 'bin', 'oriel'), 'keys', '--preload-path').strip() == library
 
 
 # ---- the package ----

@@ -6,7 +6,7 @@
 #include "cmd/args.h"
 
 extern const struct args_option env_options[], exec_options[], browser_options[], trust_options[],
-	read_verb_options[], flows_options[], secrets_options[], certs_options[];
+	read_verb_options[], flows_options[], secrets_options[], certs_options[], keys_options[];
 extern const char *const trust_actions[], *const secrets_actions[], *const certs_actions[];
 int env_verb(const struct args_verb *verb, void *args);
 int exec_verb(const struct args_verb *verb, void *args);
@@ -18,6 +18,7 @@ int demo_verb(const struct args_verb *verb, void *args);
 int doctor_verb(const struct args_verb *verb, void *args);
 int certs_verb(const struct args_verb *verb, void *args);
 int secrets_verb(const struct args_verb *verb, void *args);
+int keys_verb(const struct args_verb *verb, void *args);
 
 /* Prints the sentence; returns the status that goes with it. */
 int verb_fail(const struct err *e);
