@@ -39,7 +39,7 @@ enum { LIBRARIES_MAX = 4, CANDIDATES_MAX = 32 };
 
 /* One loaded libssl. */
 struct library {
-	void *handle;
+	const struct link_map *map; /* never unloaded, since we hold it */
 	keylog_callback *ours;
 	int own; /* the index under which an SSL_CTX keeps the application's callback; -1: none */
 	bool openssl; /* not one of those that split off */
@@ -99,7 +99,6 @@ static bool library_load(struct library *l, void *handle)
 	/* What merely needs libssl is not it. 1.1.0 and before have no key log. */
 	if (!set || real_library(set) != handle)
 		return false;
-	l->handle = handle;
 	AS_FUNCTION(l->set, set);
 	AS_FUNCTION(l->get, dlsym(handle, "SSL_CTX_get_keylog_callback"));
 	AS_FUNCTION(l->ctx_of, dlsym(handle, "SSL_get_SSL_CTX"));
@@ -113,12 +112,12 @@ static bool library_load(struct library *l, void *handle)
 	return true;
 }
 
-static const struct library *library_add(void *handle)
+static const struct library *library_add(const struct link_map *map, void *handle)
 {
-	struct library loaded = { 0 };
+	struct library loaded = { .map = map };
 	unsigned n;
 
-	if (!library_load(&loaded, handle))
+	if (!handle || !library_load(&loaded, handle))
 		return NULL;
 	n = atomic_fetch_add(&candidates_used, 1);
 	if (n >= CANDIDATES_MAX) {
@@ -132,7 +131,7 @@ static const struct library *library_add(void *handle)
 		candidates[n].ours = callbacks[i];
 		if (atomic_compare_exchange_strong(&libraries[i], &there, &candidates[n]))
 			return &candidates[n];
-		if (there->handle == handle)
+		if (there->map == map)
 			return there;
 	}
 	return NULL;
@@ -141,17 +140,17 @@ static const struct library *library_add(void *handle)
 /* Of the libssl that holds this address. */
 static const struct library *library_of(const void *address)
 {
-	void *handle = address ? real_library(address) : NULL;
+	const struct link_map *map = real_map(address);
 
-	if (!handle)
+	if (!map)
 		return NULL;
 	for (size_t i = 0; i < LIBRARIES_MAX; i++) {
 		const struct library *l = libraries[i];
 
-		if (l && l->handle == handle)
+		if (l && l->map == map)
 			return l;
 	}
-	return library_add(handle);
+	return library_add(map, real_library(address));
 }
 
 /* Ours in, and the application's kept. */

@@ -8,23 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct link_map *map_of(const void *address)
-{
-	struct link_map *map = NULL;
-	void *out = NULL;
-	Dl_info info;
-
-	if (!dladdr1(address, &info, &out, RTLD_DL_LINKMAP))
-		return NULL;
-	memcpy(&map, &out, sizeof(map));
-	return map;
-}
-
 static const char here; /* an address in this library */
 
 static bool is_ours(const void *found)
 {
-	return found && map_of(found) == map_of(&here);
+	return found && real_map(found) == real_map(&here);
 }
 
 static void *open_again(const char *name, int more)
@@ -34,7 +22,7 @@ static void *open_again(const char *name, int more)
 
 void *real_library(const void *address)
 {
-	const struct link_map *map = map_of(address);
+	const struct link_map *map = real_map(address);
 	int before = errno;
 	void *handle = map ? open_again(map->l_name, RTLD_NODELETE) : NULL;
 
@@ -87,7 +75,7 @@ static void *find_anywhere(const char *name, const char *like)
 
 void *real_find(const char *name, const void *caller, const char *like)
 {
-	const struct link_map *map = map_of(caller);
+	const struct link_map *map = real_map(caller);
 	int before = errno;
 	void *found = map ? find_in(map->l_name, name) : NULL;
 

@@ -13,6 +13,10 @@
  * is loaded from a file whose name begins with like ("libssl"). NULL when there is none. */
 void *real_find(const char *name, const void *caller, const char *like);
 
+struct link_map;
+/* Of the library or program that holds the address; NULL when none does. Quick. */
+const struct link_map *real_map(const void *address);
+
 /* A handle for dlsym() on the library that holds the address, and on what it needs. The library
  * stays loaded from now on. NULL for the program itself. */
 void *real_library(const void *address);

@@ -310,7 +310,17 @@ def test_standard_output_carries_the_keys_alone(web, tmp_path):
     assert {m[0] for m in LINE.findall(done.stdout)} == LABELS_13
     (tmp_path / 'keys').write_text(done.stdout)
     assert len(secrets(tmp_path / 'keys')) == 1
-    assert not re.search('oriel-', ' '.join(n for n in os.listdir('/tmp') if n in done.stdout))
+
+
+def test_a_signal_for_oriel_reaches_the_command_and_nothing_stays(tmp_path):
+    env = without_keys(TMPDIR=str(tmp_path))
+    script = 'trap "exit 5" TERM; echo ready >&2; while :; do sleep 0.05; done'
+    with subprocess.Popen([oriel.BINARY, 'keys', '-o', '-', '--', 'sh', '-c', script], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, env=env, text=True) as p:
+        assert p.stderr.readline() == 'ready\n' and os.listdir(tmp_path)
+        p.terminate()
+        assert p.wait(20) == 5
+    assert os.listdir(tmp_path) == []
 
 
 def test_the_exit_status_is_the_command_s(tmp_path):

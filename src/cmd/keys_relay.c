@@ -87,6 +87,26 @@ static pid_t start(char **command)
 	_exit(keys_command_run(command));
 }
 
+static volatile sig_atomic_t command_pid;
+
+static void pass_on(int number)
+{
+	kill((pid_t)command_pid, number);
+}
+
+/* The terminal's signals reach the command too; those that are sent to us are passed on. We end after it. */
+static void take_signals(pid_t pid)
+{
+	const struct sigaction pass = { .sa_handler = pass_on, .sa_flags = SA_RESTART };
+
+	command_pid = pid;
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGTERM, &pass, NULL);
+	sigaction(SIGHUP, &pass, NULL);
+}
+
 int keys_relay_run(struct keys_relay *r, char **command, int *status, struct err *e)
 {
 	AUTO(sock_close) int process = -1;
@@ -95,10 +115,7 @@ int keys_relay_run(struct keys_relay *r, char **command, int *status, struct err
 
 	if (pid < 0)
 		return FAIL_SYS(e, SYSTEM, "fork");
-	/* The terminal's signals are for the command; we end after it. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
+	take_signals(pid);
 	process = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (process >= 0)
 		until_it_ends(r, process, &failed);
