@@ -165,10 +165,11 @@ def test_a_client_s_keys_are_logged(library, web, linked, loading, tmp_path, nam
         assert set(labels) == ({'CLIENT_RANDOM'} if '1.2' in name else LABELS_13)
 
 
+# How each is started, and the program that has to be there.
 SERVERS = {
-    'nginx': lambda folder, cert: [peers.NGINX],
-    's_server': None,
-    'gnutls-serv': None,
+    'nginx': (peers.nginx, peers.NGINX),
+    's_server': (peers.s_server, 'openssl'),
+    'gnutls-serv': (peers.gnutls_serv, 'gnutls-serv'),
 }
 
 
@@ -176,8 +177,8 @@ SERVERS = {
 def test_a_server_s_capture_is_decrypted_with_what_the_library_logged(can_capture, library, certs, tmp_path, kind):
     log, pcap = tmp_path / 'keys', tmp_path / 'c.pcap'
     prefix = ['env', f'LD_PRELOAD={library}', f'ORIEL_KEYLOG={log}']
-    make = {'nginx': peers.nginx, 's_server': peers.s_server, 'gnutls-serv': peers.gnutls_serv}[kind]
-    programs.need({'nginx': peers.NGINX, 's_server': 'openssl', 'gnutls-serv': 'gnutls-serv'}[kind])
+    make, program = SERVERS[kind]
+    programs.need(program)
     with make(str(tmp_path), certs.good(), prefix=prefix) as server:
         with Capture(pcap, f'tcp port {server.port}'):
             run(curl(server), without_keys(), None)
