@@ -3,6 +3,7 @@
  * path by a check_issued of ours and goes on after each complaint. */
 #include "pki/paths.h"
 
+#include <assert.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -67,6 +68,15 @@ static struct member *member_find(const struct search *s, struct bytes der)
 			return &s->members[i];
 	}
 	return NULL;
+}
+
+/* Of a step of a path: it was made of members. */
+static X509 *step_cert(const struct search *s, struct bytes der)
+{
+	const struct member *m = member_find(s, der);
+
+	assert(m);
+	return m->x;
 }
 
 static void add_member(struct search *s, struct bytes der, bool trusted)
@@ -374,7 +384,7 @@ static int judge_path(struct search *s, struct path *p, struct err *e)
 	X509_STORE_CTX *ctx;
 
 	for (size_t i = 0; i < p->count; i++)
-		r.x[i] = member_find(s, p->steps[i].der)->x;
+		r.x[i] = step_cert(s, p->steps[i].der);
 	X509_STORE_set_check_issued(s->store, is_next_step);
 	ctx = ctx_make(s, e);
 	if (!ctx)
@@ -395,7 +405,7 @@ static bool is_same(const struct search *s, const struct path *p, const STACK_OF
 	if ((size_t)sk_X509_num(chain) != p->count)
 		return false;
 	for (size_t i = 0; i < p->count; i++) {
-		if (X509_cmp(member_find(s, p->steps[i].der)->x, sk_X509_value(chain, (int)i)) != 0)
+		if (X509_cmp(step_cert(s, p->steps[i].der), sk_X509_value(chain, (int)i)) != 0)
 			return false;
 	}
 	return true;
