@@ -71,7 +71,7 @@ static struct member *member_find(const struct search *s, struct bytes der)
 }
 
 /* Of a step of a path: it was made of members. */
-static X509 *step_cert(const struct search *s, struct bytes der)
+static X509 *member_cert(const struct search *s, struct bytes der)
 {
 	const struct member *m = member_find(s, der);
 
@@ -384,7 +384,7 @@ static int judge_path(struct search *s, struct path *p, struct err *e)
 	X509_STORE_CTX *ctx;
 
 	for (size_t i = 0; i < p->count; i++)
-		r.x[i] = step_cert(s, p->steps[i].der);
+		r.x[i] = member_cert(s, p->steps[i].der);
 	X509_STORE_set_check_issued(s->store, is_next_step);
 	ctx = ctx_make(s, e);
 	if (!ctx)
@@ -405,7 +405,7 @@ static bool is_same(const struct search *s, const struct path *p, const STACK_OF
 	if ((size_t)sk_X509_num(chain) != p->count)
 		return false;
 	for (size_t i = 0; i < p->count; i++) {
-		if (X509_cmp(step_cert(s, p->steps[i].der), sk_X509_value(chain, (int)i)) != 0)
+		if (X509_cmp(member_cert(s, p->steps[i].der), sk_X509_value(chain, (int)i)) != 0)
 			return false;
 	}
 	return true;
